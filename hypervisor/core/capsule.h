@@ -1,0 +1,121 @@
+/*
+ * Capsules: hardware-isolated virtual machines and their life cycle.
+ *
+ *            start            pause/resume
+ *   CREATED ------> RUNNING <-------------> PAUSED
+ *      ^ start        |  \  stop, guest's power-off
+ *   STOPPED <---------+   \
+ *   CRASHED <--- fatal fault (auto_crash_restart starts it again after a pause)
+ *
+ * A capsule is made once, at boot, from the image, and its structure stays; its memory, vCPUs and
+ * machine come with `start` and are given back when it ends. To change state, its vCPUs must leave
+ * their harts first: a request is noted, sched_halt() takes the vCPUs out, and the hart that the
+ * last of them leaves carries the request out in capsule_quiescent().
+ */
+#ifndef CORE_CAPSULE_H
+#define CORE_CAPSULE_H
+
+#include "addr.h"
+#include "capsule_arch.h" /* of the port: struct capsule_arch */
+#include "console.h"
+#include "error.h"
+#include "loader.h"
+#include "lock.h"
+#include "vcpu.h"
+#include <diosix/abi.h>
+
+#define CAPSULE_MAX       64
+#define CAPSULE_VCPU_MAX  64
+#define CAPSULE_WEIGHT    100 /* the default; 1 .. 10000 */
+
+/* A piece of the image: stays where it is, never written. */
+struct blob {
+    const void *data; /* NULL when absent */
+    size_t size;
+    const char *name;
+};
+
+/* What the manifest says of a capsule. */
+struct capsule_config {
+    char name[DIOSIX_NAME_MAX];
+    char description[DIOSIX_DESCRIPTION_MAX];
+    bool is_service;
+    uint64_t properties; /* DIOSIX_PROPERTY_* */
+    uint64_t ram;        /* bytes, a multiple of MEGAPAGE_SIZE */
+    unsigned cpus, weight;
+    const char *bootargs; /* in the image; never NULL */
+    struct blob kernel, initramfs;
+    uint64_t load; /* where a kernel without a header goes (GPA); 0 for the usual place */
+};
+
+enum capsule_state {
+    CAPSULE_CREATED = DIOSIX_CAPSULE_CREATED,
+    CAPSULE_RUNNING = DIOSIX_CAPSULE_RUNNING,
+    CAPSULE_PAUSED = DIOSIX_CAPSULE_PAUSED,
+    CAPSULE_STOPPED = DIOSIX_CAPSULE_STOPPED,
+    CAPSULE_CRASHED = DIOSIX_CAPSULE_CRASHED,
+};
+
+enum capsule_request { REQUEST_NONE, REQUEST_STOP, REQUEST_RESTART, REQUEST_PAUSE, REQUEST_CRASH };
+
+/* What is kept of a fatal fault; the port fills it in. */
+struct crash_record {
+    unsigned vcpu;
+    const char *cause; /* the cause's name in the specification's words */
+    uint64_t pc, value; /* and the port's fault value: on RISC-V, mtval */
+    uint64_t registers[32];
+};
+
+struct capsule {
+    struct capsule_arch arch;
+    int id; /* also the owner of its pages in the memory map */
+    struct capsule_config config;
+    struct lock lock; /* LOCK_CAPSULE: all below, and the devices in arch */
+    enum capsule_state state;
+    enum capsule_request request;
+    struct vcpu *vcpus[CAPSULE_VCPU_MAX];
+    unsigned vcpu_count;
+    struct gpa ram_base; /* as the guest sees it */
+    struct hpa ram_host;
+    uint64_t ram_size;
+    struct load_plan plan;
+    uint64_t prepared; /* bytes of RAM that are in their first state; all: it may run */
+    uint64_t restart_at; /* not before this time, after a crash */
+    unsigned restarts, crashes_in_a_row;
+    uint64_t started_at;
+    unsigned running; /* vCPUs on harts; LOCK_SCHED */
+    bool halted;      /* none may be chosen; LOCK_SCHED */
+    struct capsule_console console; /* LOCK_CONSOLE */
+    struct crash_record crash;
+};
+
+extern struct capsule *capsules[CAPSULE_MAX];
+extern unsigned capsule_count;
+
+/* At boot: makes a capsule from its configuration, in state CREATED. */
+enum error capsule_create(const struct capsule_config *config, struct capsule **capsule);
+
+/* The life cycle, as the console service's commands ask for it. Any hart; takes LOCK_CAPSULE and
+ * those below. ERROR_BAD_STATE where the state does not allow it; restart of a stopped capsule
+ * starts it. Stop, restart and pause may be carried out a little later, by another hart. */
+enum error capsule_start(struct capsule *capsule);
+enum error capsule_stop(struct capsule *capsule);
+enum error capsule_restart(struct capsule *capsule);
+enum error capsule_pause(struct capsule *capsule);
+enum error capsule_resume(struct capsule *capsule);
+/* A fatal fault of the vCPU that runs on this hart: notes the record, ends or restarts it. */
+void capsule_crash(struct vcpu *vcpu, const struct crash_record *record);
+
+/* Called by the scheduler, without locks, when a halted capsule's last vCPU has left its hart. */
+void capsule_quiescent(struct capsule *capsule);
+/* Is its memory ready to run? If not, one step of making it so is for the chosen vCPU's hart. */
+bool capsule_is_prepared(const struct capsule *capsule);
+void capsule_prepare_step(struct vcpu *vcpu);
+
+/* The one checked way to a capsule's memory: where `size` bytes at `address` are, or NULL when
+ * any of them is outside its RAM. The memory is the guest's: read a value once. */
+void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size);
+
+const char *capsule_state_name(enum capsule_state state);
+
+#endif

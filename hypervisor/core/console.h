@@ -1,0 +1,49 @@
+/*
+ * Characters between guests, the console service and the serial port.
+ *
+ * Each capsule has a ring for what it prints and one for what it is sent. With a console service,
+ * the service empties the first and fills the second; while it restarts, the rings keep what is in
+ * them. Without one, output goes straight to the serial port and input to the first guest.
+ * Full rings push back: a writer is told how much was taken and tries the rest later.
+ */
+#ifndef CORE_CONSOLE_H
+#define CORE_CONSOLE_H
+
+#include "ring.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CONSOLE_OUTPUT_SIZE 8192
+#define CONSOLE_INPUT_SIZE  1024
+
+struct capsule;
+
+struct capsule_console {
+    struct ring output, input;
+    uint8_t output_bytes[CONSOLE_OUTPUT_SIZE], input_bytes[CONSOLE_INPUT_SIZE];
+};
+
+void console_init_capsule(struct capsule *capsule);
+
+/* A guest prints; returns how many bytes were taken. May hold its capsule's lock. */
+size_t console_write(struct capsule *capsule, const uint8_t *bytes, size_t count);
+/* How many bytes console_write would take now. */
+size_t console_space(struct capsule *capsule);
+/* A guest reads what it was sent; returns how many. May hold its capsule's lock. */
+size_t console_read(struct capsule *capsule, uint8_t *bytes, size_t count);
+bool console_has_input(const struct capsule *capsule);
+
+/* The service's side, no locks held. After these the capsule's port_console_event() is due, which
+ * they call: the guest's UART may have to interrupt. */
+size_t console_take_output(struct capsule *capsule, uint8_t *bytes, size_t count);
+size_t console_send_input(struct capsule *capsule, const uint8_t *bytes, size_t count);
+/* The next capsule with unread output, round robin; NULL when there is none. */
+struct capsule *console_next_output(void);
+
+/* The serial port has input (from its interrupt or a poll); no locks held: tells the console
+ * service, or without one gives it to the first running guest. */
+void console_serial_input(void);
+/* Is somebody (a live console service) looking after the guests' output and the log? */
+bool console_has_service(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* A physical core as the core sees it. */
+#ifndef CORE_HART_H
+#define CORE_HART_H
+
+#include "hart_arch.h" /* of the port: struct hart_arch */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifndef HART_MAX
+#define HART_MAX 64
+#endif
+
+struct vcpu;
+
+struct hart {
+    struct hart_arch arch; /* first: the trap code finds it by a fixed offset */
+    unsigned index;        /* 0 .. hart_count-1, in the order of the device tree */
+    uint64_t id;           /* what the hardware calls it: mhartid */
+    bool runs_guests;      /* false for a maintenance hart: one without supervisor mode */
+    _Atomic bool online;
+    /* Scheduler; LOCK_SCHED but for the atomics. */
+    struct vcpu *current;      /* NULL while idle */
+    _Atomic bool reschedule;   /* leave the guest and choose again */
+    uint64_t slice_end;        /* when `current` must make room; UINT64_MAX when nobody waits */
+    uint64_t started;          /* when `current` was put on the hart */
+    uint64_t busy_time;        /* ticks spent in vCPUs */
+    uint32_t lock_ranks;       /* debug: locks held, by rank */
+};
+
+extern struct hart *harts[HART_MAX];
+extern unsigned hart_count;
+
+#endif

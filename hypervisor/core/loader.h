@@ -1,0 +1,48 @@
+/*
+ * The loader works out, from a capsule's kernel and initramfs, what its RAM holds at reset:
+ * a list of segments that don't overlap, in order of address. It changes nothing; filling the RAM
+ * accordingly is capsule_prepare_step()'s work.
+ *
+ * Kernels: ELF (ET_EXEC at its physical addresses, ET_DYN at the start of RAM), Linux `Image`
+ * (2 MiB after the start of RAM, or as its header says), any other bytes at config->load, which is
+ * by default 0x8020_0000, where QEMU's `virt` starts a supervisor program.
+ */
+#ifndef CORE_LOADER_H
+#define CORE_LOADER_H
+
+#include "addr.h"
+#include "error.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define LOAD_SEGMENT_MAX 16
+#define LOAD_FDT_SIZE    (64UL * 1024) /* room for the guest's device tree */
+
+struct capsule_config;
+
+struct load_segment {
+    struct gpa start;
+    uint64_t size;    /* bytes in memory */
+    const void *data; /* the first data_size bytes; the rest is zero */
+    uint64_t data_size;
+};
+
+struct load_plan {
+    struct load_segment segments[LOAD_SEGMENT_MAX];
+    unsigned count;
+    struct gpa entry;
+    struct gpa fdt; /* LOAD_FDT_SIZE bytes, page-aligned, no segment there */
+    uint64_t initrd_start, initrd_end; /* GPA; both 0 without an initramfs */
+};
+
+/* Must the capsule's RAM start at one address, because its kernel is linked there? If so, *base
+ * is that address, aligned down to MEGAPAGE_SIZE. ERROR_BAD_IMAGE with *reason for people. */
+enum error loader_wants(const struct capsule_config *config, bool *fixed, struct gpa *base,
+                        const char **reason);
+
+/* Fills the plan for RAM of `size` bytes at `base`. ERROR_BAD_IMAGE, or ERROR_NO_MEMORY when
+ * it does not fit; *reason says what and why. */
+enum error loader_plan(const struct capsule_config *config, struct gpa base, uint64_t size,
+                       struct load_plan *plan, const char **reason);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * A byte ring over a caller's buffer whose size is a power of two. Not locked: the owner's lock
+ * guards it. One-sided questions (ring_empty) may be asked without the lock as a hint.
+ */
+#ifndef CORE_RING_H
+#define CORE_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ring {
+    uint8_t *buffer;
+    uint32_t size; /* a power of two */
+    _Atomic uint32_t head, tail; /* free-running; head - tail bytes are stored */
+};
+
+void ring_init(struct ring *ring, uint8_t *buffer, uint32_t size);
+bool ring_empty(const struct ring *ring);
+size_t ring_used(const struct ring *ring);
+size_t ring_space(const struct ring *ring);
+/* Stores as many of the bytes as fit; returns how many. */
+size_t ring_put(struct ring *ring, const uint8_t *bytes, size_t count);
+/* Takes up to count bytes; returns how many. */
+size_t ring_get(struct ring *ring, uint8_t *bytes, size_t count);
+
+#endif

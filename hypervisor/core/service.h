@@ -1,0 +1,31 @@
+/*
+ * Services: what a capsule with properties may ask of the hypervisor beyond the SBI.
+ * The port decodes the call's registers and checks that buffers lie in the caller's RAM; here the
+ * caller's properties are checked, then the call is carried out. No locks held on entry.
+ * All return an SBI error code, 0 or negative (SBI 3.0, 3.1).
+ */
+#ifndef CORE_SERVICE_H
+#define CORE_SERVICE_H
+
+#include "capsule.h"
+#include <stdint.h>
+
+struct service_result {
+    long error;
+    uint64_t value, extra; /* a1 and a2 */
+};
+
+/* One call of extension DIOSIX_SBI_EXTENSION by `vcpu`, which runs on this hart. `args` are a0..a5.
+ * DIOSIX_WAIT may ask the scheduler to block the vCPU: *again is then set, and the port must let
+ * the guest execute its ecall once more when it is woken. */
+struct service_result service_call(struct vcpu *vcpu, uint64_t function, const uint64_t args[6],
+                                   bool *again);
+
+/* Wakes whoever waits for one of these events (DIOSIX_EVENT_*). Takes LOCK_SCHED. */
+void service_notify(uint64_t events);
+/* The capsule ends or restarts: it is no longer a registered service. */
+void service_unregister(struct capsule *capsule);
+/* The registered service of this type, or NULL. */
+struct capsule *service_registered(unsigned type);
+
+#endif

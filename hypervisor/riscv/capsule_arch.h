@@ -1,0 +1,18 @@
+/* What the RISC-V port keeps of a capsule: its confinement and its virtual machine. */
+#ifndef RISCV_CAPSULE_ARCH_H
+#define RISCV_CAPSULE_ARCH_H
+
+#include "addr.h"
+#include <stdint.h>
+
+struct machine;
+
+struct capsule_arch {
+    struct machine *machine; /* the virtual devices; NULL while the capsule has no memory */
+    /* gstage.c */
+    struct hpa gstage_root;
+    uint64_t gstage_pages; /* bytes of table pages, root included */
+    uint64_t hgatp;
+};
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * Reaching a guest's memory by its own virtual addresses, with its own rights: the hart does the
+ * translation and the checks, as if the guest itself made the access (mstatus.MPRV; Privileged
+ * 1.13, 3.1.6.3). A fault comes back as a return value.
+ *
+ * Only for the vCPU that is loaded on this hart, in the handling of its exit.
+ */
+#ifndef RISCV_GUEST_ACCESS_H
+#define RISCV_GUEST_ACCESS_H
+
+#include "vcpu.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct guest_fault {
+    uint64_t cause, tval; /* what the guest should see; guest-page faults are access faults */
+};
+
+/* Copies between the guest's virtual memory and the hypervisor. False and *fault on a fault;
+ * bytes before the fault may have been copied. */
+bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t size,
+                struct guest_fault *fault);
+bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, size_t size,
+                 struct guest_fault *fault);
+/* Fetches the instruction at the guest's pc as the guest may execute it. A 16-bit one is
+ * returned in the low half, with the upper half zero. */
+bool guest_fetch(struct vcpu *vcpu, uint32_t *instruction, struct guest_fault *fault);
+
+#endif

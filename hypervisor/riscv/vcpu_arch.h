@@ -1,0 +1,54 @@
+/*
+ * The state of a vCPU that the architecture defines. A guest's supervisor registers live in the
+ * hart while the vCPU is loaded on it (world.c moves them) and here while it is not.
+ */
+#ifndef RISCV_VCPU_ARCH_H
+#define RISCV_VCPU_ARCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What the guest finds in its supervisor CSRs; on a hart with H these are the vs* ones. */
+struct supervisor_state {
+    uint64_t sstatus; /* H only: vsstatus. Without H, mstatus below holds it */
+    uint64_t sie, stvec, sscratch, sepc, scause, stval, satp, scounteren, senvcfg;
+    uint64_t stimecmp; /* where the hart has Sstc */
+};
+
+struct fp_state {
+    uint64_t f[32];
+    uint64_t fcsr;
+};
+
+/* Followed in memory by 32 registers of vlenb bytes: port_vcpu_extra(). */
+struct vector_state {
+    uint64_t vstart, vl, vtype, vcsr;
+    uint8_t *registers;
+};
+
+/* Fences that others asked of this vCPU and it still owes: see fence.h. */
+#define FENCE_I   (1U << 0)
+#define FENCE_VMA (1U << 1)
+#define FENCE_G   (1U << 2)
+
+struct vcpu_arch {
+    /* entry.S knows the offsets of these; static_asserts in exit.c hold them. */
+    uint64_t x[32];   /* x[0] is the pc */
+    uint64_t mstatus; /* as it is in mstatus while the guest runs */
+    uint64_t host_sp, host_tp;
+    uint64_t cause, tval, tval2, tinst; /* of the last exit: mcause, mtval, mtval2, mtinst */
+
+    struct supervisor_state supervisor;
+    struct fp_state fp;
+    struct vector_state vector;
+
+    /* Interrupt lines into the guest, by their bit in sip: SSIP is a pulse that the guest clears,
+     * STIP (where there is no Sstc) and SEIP are levels. interrupt.h raises and lowers them. */
+    _Atomic uint64_t interrupts;
+    uint64_t timer; /* when STIP is to rise, in ticks, where there is no Sstc; UINT64_MAX never */
+    _Atomic uint32_t fences;
+    _Atomic bool in_guest; /* this instant executing guest code on some hart */
+};
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * The interface between a capsule and the hypervisor beyond the SBI standard.
+ *
+ * A capsule calls the hypervisor as it calls any SBI extension: a7 holds the extension, a6 the
+ * function, a0..a5 the arguments; a0 returns an SBI error and a1 (and a2, where named) a value.
+ * Functions 0 to 4 keep the numbers of the first Diosix. The bulk calls exist because one call a
+ * character is slow. Buffers are given by guest-physical address and must lie in the caller's RAM.
+ *
+ * Each call needs the property named beside it and answers SBI_ERR_DENIED without it.
+ * This header is shared by the hypervisor, the services and the tests.
+ */
+#ifndef DIOSIX_ABI_H
+#define DIOSIX_ABI_H
+
+#define DIOSIX_SBI_EXTENSION 0x0A000005UL
+#define DIOSIX_SBI_IMPL_ID   5UL /* SBI 3.0, 4.1, table of implementation IDs */
+
+/* Functions (a6). */
+enum diosix_function {
+    DIOSIX_YIELD = 0,            /* gives the hart away once; any capsule */
+    DIOSIX_REGISTER_SERVICE = 1, /* a0 = enum diosix_service; service_console */
+    DIOSIX_PUTC = 2,             /* a0 = character, a1 = capsule: into its input; service_console */
+    DIOSIX_GETC = 3,             /* -> a1 = character or -1, a2 = capsule; service_console */
+    DIOSIX_LOG_GETC = 4,         /* -> a1 = character or -1; hv_log_read */
+    DIOSIX_OUTPUT_READ = 5,  /* a0 = buffer, a1 = bytes -> a1 = bytes, a2 = capsule; service_console */
+    DIOSIX_INPUT_WRITE = 6,  /* a0 = buffer, a1 = bytes, a2 = capsule -> a1 = taken; service_console */
+    DIOSIX_LOG_READ = 7,     /* a0 = buffer, a1 = bytes -> a1 = bytes; hv_log_read */
+    DIOSIX_CONSOLE_WRITE = 8, /* a0 = buffer, a1 = bytes -> a1 = bytes; serial port; console_write */
+    DIOSIX_CONSOLE_READ = 9,  /* a0 = buffer, a1 = bytes -> a1 = bytes; serial port; console_read */
+    DIOSIX_WAIT = 10, /* a0 = events, a1 = deadline (time CSR; -1 never) -> a1 = pending events */
+    DIOSIX_CAPSULE_INFO = 11,    /* a0 = index, a1 = buffer: struct diosix_capsule_info; capsule_info */
+    DIOSIX_CAPSULE_CONTROL = 12, /* a0 = capsule, a1 = enum diosix_control; capsule_control */
+    DIOSIX_FUNCTION_COUNT
+};
+
+enum diosix_service { DIOSIX_SERVICE_CONSOLE = 0 };
+
+enum diosix_control {
+    DIOSIX_CONTROL_STOP = 0,
+    DIOSIX_CONTROL_START = 1,
+    DIOSIX_CONTROL_RESTART = 2,
+    DIOSIX_CONTROL_PAUSE = 3,
+    DIOSIX_CONTROL_RESUME = 4,
+    DIOSIX_CONTROL_COUNT
+};
+
+/* Events of DIOSIX_WAIT. Each is level: pending as long as there is something to read. An event
+ * whose property the caller lacks is never pending. */
+#define DIOSIX_EVENT_OUTPUT  (1UL << 0) /* a capsule has output to read */
+#define DIOSIX_EVENT_LOG     (1UL << 1) /* the hypervisor log has grown */
+#define DIOSIX_EVENT_CONSOLE (1UL << 2) /* the serial port has input */
+
+/* Properties of a capsule, as bits; the manifest spells them in lower case without the prefix. */
+#define DIOSIX_PROPERTY_AUTO_CRASH_RESTART (1UL << 0)
+#define DIOSIX_PROPERTY_SERVICE_CONSOLE    (1UL << 1)
+#define DIOSIX_PROPERTY_CONSOLE_WRITE      (1UL << 2)
+#define DIOSIX_PROPERTY_CONSOLE_READ       (1UL << 3)
+#define DIOSIX_PROPERTY_HV_LOG_READ        (1UL << 4)
+#define DIOSIX_PROPERTY_CAPSULE_INFO       (1UL << 5)
+#define DIOSIX_PROPERTY_CAPSULE_CONTROL    (1UL << 6)
+
+#define DIOSIX_NAME_MAX        32 /* bytes of a capsule's name with its final NUL */
+#define DIOSIX_DESCRIPTION_MAX 64
+
+/* States of a capsule as DIOSIX_CAPSULE_INFO reports them. */
+enum diosix_capsule_state {
+    DIOSIX_CAPSULE_CREATED = 0, /* has its configuration, not yet its memory */
+    DIOSIX_CAPSULE_RUNNING = 1,
+    DIOSIX_CAPSULE_PAUSED = 2,
+    DIOSIX_CAPSULE_STOPPED = 3, /* its memory is given back; `start` builds it anew */
+    DIOSIX_CAPSULE_CRASHED = 4, /* stopped by a fault; the crash record is in the log */
+};
+
+struct diosix_capsule_info {
+    unsigned int id;
+    unsigned int state;      /* enum diosix_capsule_state */
+    unsigned int is_service; /* 0 or 1 */
+    unsigned int vcpus;
+    unsigned int weight;
+    unsigned int restarts; /* since boot, whatever the reason */
+    unsigned long properties;
+    unsigned long ram;      /* bytes */
+    unsigned long run_time; /* all vCPUs together, in ticks of the time CSR */
+    unsigned long frequency; /* ticks a second of the time CSR */
+    char name[DIOSIX_NAME_MAX];
+    char description[DIOSIX_DESCRIPTION_MAX];
+};
+
+#endif
