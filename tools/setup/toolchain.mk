@@ -1,0 +1,27 @@
+# The compiler for RISC-V and the C library that goes with it, and the build machine's own compiler.
+#
+# The hypervisor and its services are built for RV64IMAC without floating point, so that they run on any 64-bit hart.
+
+RISCV_PREFIX := riscv64-unknown-elf-
+RISCV_ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
+RISCV_MULTILIB := rv64imac/lp64
+
+ifeq ($(TOOLCHAIN),clang)
+RISCV_CC := clang --target=riscv64-unknown-elf -fuse-ld=lld
+else
+RISCV_CC := $(RISCV_PREFIX)gcc
+endif
+RISCV_AR := $(RISCV_PREFIX)ar
+RISCV_NM := $(RISCV_PREFIX)nm
+RISCV_OBJCOPY := $(RISCV_PREFIX)objcopy
+RISCV_OBJDUMP := $(RISCV_PREFIX)objdump
+RISCV_SIZE := $(RISCV_PREFIX)size
+
+# gcc 12 does not find the right one of picolibc's variants for this RISCV_ARCH, and clang none: name it.
+PICOLIBC := /usr/lib/picolibc/riscv64-unknown-elf
+PICOLIBC_CFLAGS := -isystem $(PICOLIBC)/include
+PICOLIBC_LIBC := $(PICOLIBC)/lib/$(RISCV_MULTILIB)/libc.a
+# Found when used, for the compiler may have to be installed first.
+RISCV_LIBGCC = $(shell $(RISCV_PREFIX)gcc -march=rv64imac -mabi=lp64 -print-libgcc-file-name)
+
+HOST_CC ?= gcc
