@@ -1,0 +1,328 @@
+/*
+ * The map is an array of extents in order of address. Neighbours with one owner are always merged,
+ * so the array is as short as it can be; RAM that is not contiguous leaves gaps in it.
+ *
+ * Guests get the highest free memory that fits, the hypervisor's own pages the lowest: so the RAM
+ * just above the hypervisor stays free for guests that must lie at one address there (a kernel
+ * linked at 0x8020_0000, without address translation), and the hypervisor's pages stay together.
+ *
+ * Giving back the middle of an extent needs a new entry, and giving back must not fail. So an
+ * allocation never takes the last quarter of the array, and before the array is half full, it
+ * moves to one of twice the size in free memory. Only at boot, while reservations are still being
+ * taken out of the RAM, it cannot move: then the static array must suffice.
+ */
+#include "memory.h"
+#include "lock.h"
+#include "log.h"
+#include <stdbool.h>
+#include <string.h>
+
+#ifndef MEMORY_EXTENT_MAX
+#define MEMORY_EXTENT_MAX 512 /* in the first array */
+#endif
+
+/* Changing the owner of a part of one extent adds at most this many. */
+#define SPLIT_MAX 2
+
+static struct memory_extent first_array[MEMORY_EXTENT_MAX];
+static struct memory_extent *extents = first_array;
+static size_t capacity = MEMORY_EXTENT_MAX, count;
+static struct lock lock = LOCK_INITIALIZER(LOCK_MEMORY);
+
+static uint64_t end_of(const struct memory_extent *extent)
+{
+    return extent->base.value + extent->size;
+}
+
+/* The first extent that ends above the address; `count` if there is none. */
+static size_t find(uint64_t address)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (end_of(&extents[middle]) > address)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static void insert(size_t index, uint64_t base, uint64_t end, int owner)
+{
+    memmove(&extents[index + 1], &extents[index], (count - index) * sizeof extents[0]);
+    extents[index] = (struct memory_extent){hpa(base), end - base, owner};
+    count++;
+}
+
+/* Joins the extent with the one after it, if they touch and have one owner. */
+static void join_next(size_t index)
+{
+    struct memory_extent *extent = &extents[index], *next = extent + 1;
+
+    if (index + 1 >= count || end_of(extent) != next->base.value || extent->owner != next->owner)
+        return;
+    extent->size += next->size;
+    count--;
+    memmove(next, next + 1, (count - index - 1) * sizeof extents[0]);
+}
+
+static void join(size_t index)
+{
+    join_next(index);
+    if (index > 0)
+        join_next(index - 1);
+}
+
+/* Gives [base, end), all within the extent, to `owner`. There is room for SPLIT_MAX more. */
+static void assign(size_t index, uint64_t base, uint64_t end, int owner)
+{
+    struct memory_extent whole = extents[index];
+
+    if (end < end_of(&whole))
+        insert(index + 1, end, end_of(&whole), whole.owner);
+    if (whole.base.value < base)
+        insert(index++, whole.base.value, base, whole.owner);
+    extents[index] = (struct memory_extent){hpa(base), end - base, owner};
+    join(index);
+}
+
+/* Where in a free extent an allocation would lie: at its high or its low end. */
+static bool fits(const struct memory_extent *extent, uint64_t size, uint64_t align, bool high,
+                 uint64_t *base)
+{
+    if (extent->owner != MEMORY_FREE || extent->size < size)
+        return false;
+    uint64_t last = end_of(extent) - size;
+
+    if (high)
+        *base = align_down(last, align);
+    else
+        *base = align_up(extent->base.value, align);
+    return *base >= extent->base.value && *base <= last;
+}
+
+/* The extent that has room for an allocation, the highest or the lowest; `count` if none has. */
+static size_t choose(uint64_t size, uint64_t align, bool high, uint64_t *base)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t index = high ? count - 1 - i : i;
+
+        if (fits(&extents[index], size, align, high, base))
+            return index;
+    }
+    return count;
+}
+
+/* Moves the array to a larger one when it is half full, if memory allows. */
+static void grow(void)
+{
+    uint64_t size = align_up(2 * capacity * sizeof extents[0], PAGE_SIZE), base;
+    struct memory_extent *old = extents;
+    uint64_t old_size = align_up(capacity * sizeof extents[0], PAGE_SIZE);
+
+    if (count < capacity / 2 || count + 2 * SPLIT_MAX > capacity)
+        return;
+    size_t index = choose(size, PAGE_SIZE, false, &base);
+
+    if (index == count)
+        return;
+    assign(index, base, base + size, MEMORY_HYPERVISOR);
+    extents = memcpy(hpa_pointer(hpa(base)), old, count * sizeof extents[0]);
+    capacity *= 2;
+    if (old != first_array)
+        assign(find(hpa_of(old).value), hpa_of(old).value, hpa_of(old).value + old_size,
+               MEMORY_FREE);
+}
+
+static bool has_room_for_allocation(void)
+{
+    grow();
+    return count + SPLIT_MAX <= capacity - capacity / 4;
+}
+
+static bool is_good_size(uint64_t size)
+{
+    return size > 0 && size % PAGE_SIZE == 0;
+}
+
+enum error memory_add(struct hpa base, uint64_t size)
+{
+    /* The page at address 0 stays out of the map, so that no page's pointer is NULL. */
+    uint64_t start = base.value < PAGE_SIZE ? PAGE_SIZE : align_up(base.value, PAGE_SIZE);
+    uint64_t end = size > UINT64_MAX - base.value ? UINT64_MAX : base.value + size;
+    enum error error = OK;
+
+    if (start < base.value)
+        return OK; /* the last page of the address space, in part */
+    end = align_down(end, PAGE_SIZE);
+    lock_acquire(&lock);
+    /* What is already in the map stays as it is: fill the gaps between. */
+    while (start < end && !error) {
+        size_t index = find(start);
+        uint64_t stop =
+            index < count && extents[index].base.value < end ? extents[index].base.value : end;
+
+        if (start < stop && count == capacity) {
+            error = ERROR_NO_MEMORY;
+        } else if (start < stop) {
+            insert(index, start, stop, MEMORY_FREE);
+            join(index);
+            start = stop;
+        } else {
+            start = end_of(&extents[index]);
+        }
+    }
+    lock_release(&lock);
+    return error;
+}
+
+enum error memory_reserve(struct hpa base, uint64_t size, int owner)
+{
+    uint64_t start = align_down(base.value, PAGE_SIZE);
+    uint64_t end = size > UINT64_MAX - PAGE_SIZE - base.value
+                       ? UINT64_MAX
+                       : align_up(base.value + size, PAGE_SIZE);
+    enum error error = OK;
+
+    lock_acquire(&lock);
+    /* Takes what is free; what was reserved before keeps its owner. */
+    while (start < end && !error) {
+        size_t index = find(start);
+
+        if (index == count || extents[index].base.value >= end)
+            break;
+        struct memory_extent extent = extents[index];
+        uint64_t from = start > extent.base.value ? start : extent.base.value;
+        uint64_t to = end < end_of(&extent) ? end : end_of(&extent);
+
+        if (extent.owner == MEMORY_FREE && count + SPLIT_MAX > capacity)
+            error = ERROR_NO_MEMORY;
+        else if (extent.owner == MEMORY_FREE)
+            assign(index, from, to, owner);
+        start = to;
+    }
+    lock_release(&lock);
+    return error;
+}
+
+static enum error alloc(uint64_t size, uint64_t align, bool high, int owner, struct hpa *base)
+{
+    enum error error = ERROR_NO_MEMORY;
+
+    lock_acquire(&lock);
+    if (has_room_for_allocation()) {
+        uint64_t start;
+        size_t index = choose(size, align, high, &start);
+
+        if (index < count) {
+            assign(index, start, start + size, owner);
+            *base = hpa(start);
+            error = OK;
+        }
+    }
+    lock_release(&lock);
+    return error;
+}
+
+enum error memory_alloc(uint64_t size, uint64_t align, int owner, struct hpa *base)
+{
+    if (!is_good_size(size) || align < PAGE_SIZE || (align & (align - 1)))
+        return ERROR_BAD_CONFIG;
+    return alloc(size, align, true, owner, base);
+}
+
+enum error memory_alloc_at(struct hpa base, uint64_t size, int owner)
+{
+    enum error error = ERROR_NO_MEMORY;
+
+    if (!is_good_size(size) || base.value % PAGE_SIZE)
+        return ERROR_BAD_CONFIG;
+    lock_acquire(&lock);
+    if (has_room_for_allocation()) {
+        size_t index = find(base.value);
+
+        if (index < count && extents[index].owner == MEMORY_FREE &&
+            extents[index].base.value <= base.value &&
+            size <= end_of(&extents[index]) - base.value) {
+            assign(index, base.value, base.value + size, owner);
+            error = OK;
+        }
+    }
+    lock_release(&lock);
+    return error;
+}
+
+void memory_free(struct hpa base, uint64_t size, int owner)
+{
+    lock_acquire(&lock);
+    grow();
+    size_t index = find(base.value);
+
+    if (!is_good_size(size) || base.value % PAGE_SIZE || owner == MEMORY_FREE || index == count ||
+        extents[index].owner != owner || extents[index].base.value > base.value ||
+        size > end_of(&extents[index]) - base.value)
+        panic("memory of owner %d freed that is not its own: 0x%llx, 0x%llx bytes", owner,
+              (unsigned long long)base.value, (unsigned long long)size);
+    if (count + SPLIT_MAX > capacity)
+        panic("the map of memory is full");
+    assign(index, base.value, base.value + size, MEMORY_FREE);
+    lock_release(&lock);
+}
+
+void *memory_alloc_pages(size_t size)
+{
+    struct hpa base;
+
+    if (size == 0 || size > SIZE_MAX - PAGE_SIZE)
+        return NULL;
+    size = align_up(size, PAGE_SIZE);
+    if (alloc(size, PAGE_SIZE, false, MEMORY_HYPERVISOR, &base))
+        return NULL;
+    return memset(hpa_pointer(base), 0, size);
+}
+
+void memory_free_pages(void *pages, size_t size)
+{
+    memory_free(hpa_of(pages), align_up(size, PAGE_SIZE), MEMORY_HYPERVISOR);
+}
+
+struct memory_extent memory_lookup(struct hpa address)
+{
+    struct memory_extent extent = {hpa(0), 0, MEMORY_NONE};
+
+    lock_acquire(&lock);
+    size_t index = find(address.value);
+
+    if (index < count && extents[index].base.value <= address.value)
+        extent = extents[index];
+    lock_release(&lock);
+    return extent;
+}
+
+int memory_extent_at(size_t index, struct memory_extent *extent)
+{
+    bool found;
+
+    lock_acquire(&lock);
+    found = index < count;
+    if (found)
+        *extent = extents[index];
+    lock_release(&lock);
+    return found;
+}
+
+uint64_t memory_owned(int owner)
+{
+    uint64_t bytes = 0;
+
+    lock_acquire(&lock);
+    for (size_t i = 0; i < count; i++) {
+        if (extents[i].owner == owner)
+            bytes += extents[i].size;
+    }
+    lock_release(&lock);
+    return bytes;
+}

@@ -1,0 +1,12 @@
+/* The hosted port's capsule: counts what the core asks for, so that a test can find leaks. */
+#ifndef HOSTED_CAPSULE_ARCH_H
+#define HOSTED_CAPSULE_ARCH_H
+
+#include <stdbool.h>
+
+struct capsule_arch {
+    bool created; /* between port_capsule_create and port_capsule_destroy */
+    unsigned resets, console_events;
+};
+
+#endif
