@@ -5,6 +5,9 @@
  * the service empties the first and fills the second; while it restarts, the rings keep what is in
  * them. Without one, output goes straight to the serial port and input to the first guest.
  * Full rings push back: a writer is told how much was taken and tries the rest later.
+ *
+ * A capsule with property service_console is the console: what it prints as any guest would (its
+ * runtime's last words, say) goes straight to the serial port, for it could not show it itself.
  */
 #ifndef CORE_CONSOLE_H
 #define CORE_CONSOLE_H
@@ -39,11 +42,20 @@ size_t console_take_output(struct capsule *capsule, uint8_t *bytes, size_t count
 size_t console_send_input(struct capsule *capsule, const uint8_t *bytes, size_t count);
 /* The next capsule with unread output, round robin; NULL when there is none. */
 struct capsule *console_next_output(void);
+bool console_has_output(void); /* a hint, without the lock */
+
+/* Takes what was typed at the serial port; no locks held. */
+size_t console_take_serial(uint8_t *bytes, size_t count);
+bool console_has_serial(void);
 
 /* The serial port has input (from its interrupt or a poll); no locks held: tells the console
  * service, or without one gives it to the first running guest. */
 void console_serial_input(void);
-/* Is somebody (a live console service) looking after the guests' output and the log? */
+/* The console service has gone for good: shows on the serial port what the rings still hold.
+ * Nothing while console_has_service(). No locks held but the ended capsule's. */
+void console_flush(void);
+/* Is somebody (a live console service, or one that will be started again) looking after the guests'
+ * output and the log? */
 bool console_has_service(void);
 
 #endif

@@ -3,6 +3,7 @@
  *
  *   rank               what it guards
  *   LOCK_CAPSULE       one capsule's life cycle and devices
+ *   LOCK_SERVICE       who is registered as a service, and which capsules wait for events
  *   LOCK_SCHED         run queues, sleepers, run states of all vCPUs
  *   LOCK_MEMORY        the map of who owns physical memory
  *   LOCK_CONSOLE       the byte rings between capsules, the log and the serial port
@@ -18,7 +19,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum lock_rank { LOCK_CAPSULE = 1, LOCK_SCHED, LOCK_MEMORY, LOCK_CONSOLE, LOCK_SERIAL };
+enum lock_rank {
+    LOCK_CAPSULE = 1,
+    LOCK_SERVICE,
+    LOCK_SCHED,
+    LOCK_MEMORY,
+    LOCK_CONSOLE,
+    LOCK_SERIAL,
+};
 
 struct lock {
     _Atomic uint32_t next, serving; /* a ticket lock: first come, first served */

@@ -62,6 +62,8 @@ bool port_vcpu_has_interrupt(const struct vcpu *vcpu);
 void port_serial_write(const char *bytes, size_t count);
 size_t port_serial_read(char *bytes, size_t count);
 bool port_serial_pending(void);
+/* For panic() alone: writes past every lock and returns when all is sent. */
+void port_panic_write(const char *bytes, size_t count);
 
 __attribute__((noreturn)) void port_halt(void);      /* stops the machine after a panic */
 __attribute__((noreturn)) void port_power_off(void); /* when nothing is left to run */

@@ -11,7 +11,7 @@
 
 struct ring {
     uint8_t *buffer;
-    uint32_t size; /* a power of two */
+    uint32_t size;               /* a power of two */
     _Atomic uint32_t head, tail; /* free-running; head - tail bytes are stored */
 };
 
@@ -21,7 +21,7 @@ size_t ring_used(const struct ring *ring);
 size_t ring_space(const struct ring *ring);
 /* Stores as many of the bytes as fit; returns how many. */
 size_t ring_put(struct ring *ring, const uint8_t *bytes, size_t count);
-/* Takes up to count bytes; returns how many. */
+/* Takes up to count bytes, to nowhere when `bytes` is NULL; returns how many. */
 size_t ring_get(struct ring *ring, uint8_t *bytes, size_t count);
 
 #endif

@@ -6,7 +6,7 @@
  * Functions 0 to 4 keep the numbers of the first Diosix. The bulk calls exist because one call a
  * character is slow. Buffers are given by guest-physical address and must lie in the caller's RAM.
  *
- * Each call needs the property named beside it and answers SBI_ERR_DENIED without it.
+ * Each call needs the property named beside it and answers DIOSIX_ERR_DENIED without it.
  * This header is shared by the hypervisor, the services and the tests.
  */
 #ifndef DIOSIX_ABI_H
@@ -15,25 +15,48 @@
 #define DIOSIX_SBI_EXTENSION 0x0A000005UL
 #define DIOSIX_SBI_IMPL_ID   5UL /* SBI 3.0, 4.1, table of implementation IDs */
 
-/* Functions (a6). */
+/* Errors (a0): SBI 3.0, 3.1, table of standard errors. */
+#define DIOSIX_OK                    0
+#define DIOSIX_ERR_FAILED            (-1)
+#define DIOSIX_ERR_NOT_SUPPORTED     (-2) /* no such function */
+#define DIOSIX_ERR_INVALID_PARAM     (-3)
+#define DIOSIX_ERR_DENIED            (-4) /* the caller lacks the property */
+#define DIOSIX_ERR_INVALID_ADDRESS   (-5) /* the buffer isn't all in the caller's RAM */
+#define DIOSIX_ERR_ALREADY_AVAILABLE (-6) /* there is a service of this type */
+#define DIOSIX_ERR_INVALID_STATE     (-10)
+
+#define DIOSIX_NO_CAPSULE (-1UL) /* where a capsule's number is answered and there is none */
+
+/* Functions (a6). docs/abi.md describes each. */
 enum diosix_function {
     DIOSIX_YIELD = 0,            /* gives the hart away once; any capsule */
     DIOSIX_REGISTER_SERVICE = 1, /* a0 = enum diosix_service; service_console */
     DIOSIX_PUTC = 2,             /* a0 = character, a1 = capsule: into its input; service_console */
     DIOSIX_GETC = 3,             /* -> a1 = character or -1, a2 = capsule; service_console */
-    DIOSIX_LOG_GETC = 4,         /* -> a1 = character or -1; hv_log_read */
-    DIOSIX_OUTPUT_READ = 5,  /* a0 = buffer, a1 = bytes -> a1 = bytes, a2 = capsule; service_console */
-    DIOSIX_INPUT_WRITE = 6,  /* a0 = buffer, a1 = bytes, a2 = capsule -> a1 = taken; service_console */
-    DIOSIX_LOG_READ = 7,     /* a0 = buffer, a1 = bytes -> a1 = bytes; hv_log_read */
-    DIOSIX_CONSOLE_WRITE = 8, /* a0 = buffer, a1 = bytes -> a1 = bytes; serial port; console_write */
-    DIOSIX_CONSOLE_READ = 9,  /* a0 = buffer, a1 = bytes -> a1 = bytes; serial port; console_read */
-    DIOSIX_WAIT = 10, /* a0 = events, a1 = deadline (time CSR; -1 never) -> a1 = pending events */
-    DIOSIX_CAPSULE_INFO = 11,    /* a0 = index, a1 = buffer: struct diosix_capsule_info; capsule_info */
-    DIOSIX_CAPSULE_CONTROL = 12, /* a0 = capsule, a1 = enum diosix_control; capsule_control */
+    DIOSIX_LOG_GETC = 4,         /* -> a1 = character or -1, a2 = shown; hv_log_read */
+    /* Any capsule's output. a0 = buffer, a1 = bytes -> a1 = bytes, a2 = capsule; service_console */
+    DIOSIX_OUTPUT_READ = 5,
+    /* A capsule's input. a0 = buffer, a1 = bytes, a2 = capsule -> a1 = taken; service_console */
+    DIOSIX_INPUT_WRITE = 6,
+    /* a0 = buffer, a1 = bytes -> a1 = bytes, a2 = 1 when the serial port has shown all of them
+     * already (before the console service registered), 0 when none of them; hv_log_read */
+    DIOSIX_LOG_READ = 7,
+    /* The serial port. a0 = buffer, a1 = bytes -> a1 = taken; console_write */
+    DIOSIX_CONSOLE_WRITE = 8,
+    /* The serial port. a0 = buffer, a1 = bytes -> a1 = bytes; console_read */
+    DIOSIX_CONSOLE_READ = 9,
+    /* a0 = events, a1 = deadline (time CSR; -1 never) -> a1 = pending events; any capsule */
+    DIOSIX_WAIT = 10,
+    /* a0 = capsule, a1 = buffer: struct diosix_capsule_info; capsule_info */
+    DIOSIX_CAPSULE_INFO = 11,
+    /* a0 = capsule, a1 = enum diosix_control; capsule_control */
+    DIOSIX_CAPSULE_CONTROL = 12,
     DIOSIX_FUNCTION_COUNT
 };
 
-enum diosix_service { DIOSIX_SERVICE_CONSOLE = 0 };
+enum diosix_service {
+    DIOSIX_SERVICE_CONSOLE = 0
+};
 
 enum diosix_control {
     DIOSIX_CONTROL_STOP = 0,
@@ -79,8 +102,8 @@ struct diosix_capsule_info {
     unsigned int weight;
     unsigned int restarts; /* since boot, whatever the reason */
     unsigned long properties;
-    unsigned long ram;      /* bytes */
-    unsigned long run_time; /* all vCPUs together, in ticks of the time CSR */
+    unsigned long ram;       /* bytes */
+    unsigned long run_time;  /* all vCPUs together, in ticks of the time CSR */
     unsigned long frequency; /* ticks a second of the time CSR */
     char name[DIOSIX_NAME_MAX];
     char description[DIOSIX_DESCRIPTION_MAX];
