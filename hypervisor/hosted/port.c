@@ -175,6 +175,11 @@ bool port_serial_pending(void)
     return serial_read < serial_sent;
 }
 
+void port_panic_write(const char *bytes, size_t count)
+{
+    port_serial_write(bytes, count);
+}
+
 void port_halt(void)
 {
     if (hosted_halt)
