@@ -1,6 +1,10 @@
 /*
  * Physical devices, one file each, bound by device-tree `compatible`. A driver knows registers; it
  * never calls up.
+ *
+ * A probe is called once at boot, by one hart, with a node whose `compatible` matches. It reads
+ * what it needs from the tree (devicetree.h) and answers false when it cannot work with what is
+ * there; the device is then as if it were not there.
  */
 #ifndef DRIVERS_DRIVER_H
 #define DRIVERS_DRIVER_H
@@ -9,35 +13,63 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Harts that the timer and interrupt-controller drivers can hold. */
+#define DRIVER_HART_MAX 128
+
 /* A serial port. Context of all calls: one hart at a time (LOCK_SERIAL), or a panic. */
 struct serial_driver {
     const char *const *compatible; /* ends with NULL */
-    /* `fdt` and `node` for further properties; false when it cannot work. */
-    bool (*probe)(const void *fdt, int node, uint64_t base, uint64_t size);
-    void (*put)(char character);       /* waits for room, but not for ever */
-    int (*get)(void);                  /* -1 when nothing has come */
-    void (*enable_interrupt)(void);    /* on received characters; NULL if it has none */
+    bool (*probe)(const void *fdt, int node);
+    bool (*put)(char character);    /* false when there is no room now */
+    int (*get)(void);               /* -1 when nothing has come */
+    void (*enable_interrupt)(void); /* on received characters; NULL if it has none */
 };
 
-/* A timer and inter-processor interrupts (CLINT, or ACLINT's MTIMER and MSWI). */
+extern const struct serial_driver uart_ns16550, uart_sifive, uart_htif;
+
+/* A timer, inter-processor interrupts, or both (a CLINT, or ACLINT's MTIMER and MSWI). A machine
+ * may have several, each for some of the harts: all are probed. */
 struct timer_driver {
     const char *const *compatible;
-    bool (*probe)(const void *fdt, int node, uint64_t base, uint64_t size);
+    bool (*probe)(const void *fdt, int node);
 };
+
+extern const struct timer_driver clint, aclint_mtimer, aclint_mswi;
+
+/* Any hart, for any hart; nothing happens for a hart that no device serves. */
 void clint_set_timer(uint64_t hart_id, uint64_t deadline);
 void clint_send_ipi(uint64_t hart_id);
 void clint_clear_ipi(uint64_t hart_id);
-uint64_t clint_time(void); /* mtime */
+/* Has the hart a timer and an inter-processor interrupt? */
+bool clint_serves(uint64_t hart_id);
+/* mtime; where it cannot be read in memory, the `time` CSR. */
+uint64_t clint_time(void);
+/* Where the hart's mtimecmp is, for code that must be quick; 0 if it has none or if it cannot be
+ * written with one 64-bit store. */
+uint64_t clint_mtimecmp(uint64_t hart_id);
 
 /* The physical interrupt controller, machine-mode contexts only. */
 struct plic_driver {
     const char *const *compatible;
-    bool (*probe)(const void *fdt, int node, uint64_t base, uint64_t size);
+    bool (*probe)(const void *fdt, int node);
 };
-/* Routes a source to a hart; false when the controller does not know the hart. */
+
+extern const struct plic_driver plic;
+
+/* Routes a source to a hart; false when the controller does not know the source or the hart. */
 bool plic_route(unsigned source, uint64_t hart_id);
 unsigned plic_claim(uint64_t hart_id); /* 0 when nothing is pending */
 void plic_complete(uint64_t hart_id, unsigned source);
 bool plic_present(void);
+
+/* The machine's own switch: devices through which it can be turned off or started again. */
+struct power_driver {
+    const char *const *compatible;
+    bool (*probe)(const void *fdt, int node);
+    void (*off)(bool failed); /* returns only if it did not work */
+    void (*reset)(void);
+};
+
+extern const struct power_driver power_sifive_test;
 
 #endif
