@@ -83,6 +83,7 @@ struct capsule {
     uint64_t restart_at; /* not before this time, after a crash */
     unsigned restarts, crashes_in_a_row;
     uint64_t started_at;
+    uint64_t past_run_time; /* ticks run in earlier lives */
     unsigned running; /* vCPUs on harts; LOCK_SCHED */
     bool halted;      /* none may be chosen; LOCK_SCHED */
     struct capsule_console console; /* LOCK_CONSOLE */

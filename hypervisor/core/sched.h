@@ -1,8 +1,8 @@
 /*
  * The scheduler: vCPUs of all capsules share all harts, fairly by weight, preemptively.
  *
- * One queue orders the ready vCPUs by virtual run time (time run, divided by weight), one orders
- * the waiting ones by deadline. A hart takes the vCPU that has run least. There is no periodic
+ * One queue orders the ready vCPUs by virtual run time (time run, divided by weight); a hart takes
+ * the vCPU that has run least. Those that wait are kept, by deadline, at the hart they ran on. There is no periodic
  * tick: a hart's timer is set to the earliest of the end of its slice (only when somebody waits
  * for a hart), its guest's own timer, and the first sleeper's deadline.
  * Everything here is guarded by one lock, LOCK_SCHED; docs/architecture.md has the policy.
@@ -36,15 +36,19 @@ static inline bool sched_must_leave(const struct hart *hart)
 }
 /* The hart's timer has fired: wakes sleepers whose deadline has passed, ends a slice that is over. */
 void sched_timer(struct hart *hart);
-/* Sets this hart's timer to the earliest thing it must not miss. `guest_deadline` is the running
- * vCPU's own timer where the hardware has none for guests; UINT64_MAX else. */
-void sched_set_timer(struct hart *hart, uint64_t guest_deadline);
+/* Sets this hart's timer to the earliest thing that it must not miss. On the hart itself. */
+void sched_update_timer(struct hart *hart);
+/* The same, with a new deadline of the running guest's own timer, where the hardware has none for
+ * guests; UINT64_MAX none. */
+void sched_set_guest_timer(struct hart *hart, uint64_t deadline);
 
 /* Takes all of a capsule's vCPUs out of the scheduler. True: none runs any more. False: some hart
  * still has to leave it; the last one to do so calls capsule_quiescent(). */
 bool sched_halt(struct capsule *capsule);
+/* Is it halted, with none of its vCPUs on a hart? */
+bool sched_is_quiet(struct capsule *capsule);
 /* Lets a capsule halted before take part again: every vCPU whose HSM state is not stopped
- * becomes ready. */
+ * becomes ready (one that was waiting finds out by itself that it still has to). */
 void sched_release(struct capsule *capsule);
 
 #endif

@@ -37,7 +37,8 @@ struct vcpu {
 
     /* Scheduler; LOCK_SCHED. */
     enum vcpu_run run;
-    bool block;             /* asked, while running, to wait at the next put */
+    bool stop;              /* asked, while running, to go off when it leaves its hart */
+    bool block;             /* asked, while running, to wait when it leaves its hart */
     uint64_t block_until;   /* deadline of that wait */
     bool wake_pending;      /* woken between asking and waiting */
     struct pqueue_node ready; /* key: virtual run time */

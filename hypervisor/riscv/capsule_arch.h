@@ -13,6 +13,7 @@ struct capsule_arch {
     struct hpa gstage_root;
     uint64_t gstage_pages; /* bytes of table pages, root included */
     uint64_t hgatp;
+    uint64_t generation; /* differs for each life of each capsule, so that harts notice */
 };
 
 #endif

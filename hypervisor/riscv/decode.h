@@ -8,7 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum access_kind { ACCESS_LOAD, ACCESS_STORE, ACCESS_AMO, ACCESS_LR, ACCESS_SC };
+enum access_kind {
+    ACCESS_LOAD,
+    ACCESS_STORE,
+    ACCESS_AMO,
+    ACCESS_LR,
+    ACCESS_SC
+};
 
 struct access_instruction {
     enum access_kind kind;
@@ -33,9 +39,13 @@ bool decode_amo(unsigned funct5, unsigned size, uint64_t old, uint64_t operand, 
 
 struct csr_instruction {
     unsigned csr, rd;
-    unsigned source;   /* rs1, or the immediate */
+    unsigned source; /* rs1, or the immediate */
     bool immediate;
-    enum { CSR_WRITE = 1, CSR_SET = 2, CSR_CLEAR = 3 } operation;
+    enum {
+        CSR_WRITE = 1,
+        CSR_SET = 2,
+        CSR_CLEAR = 3
+    } operation;
     bool writes; /* false for csrrs/csrrc with x0 or 0 */
 };
 bool decode_csr(uint32_t instruction, struct csr_instruction *csr);

@@ -11,8 +11,8 @@ struct vcpu;
 /* What this hart can do, found out by trying at boot: a device tree may promise too much. */
 struct hart_features {
     bool s, h, f, d, v;
-    bool time;   /* the `time` CSR can be read */
-    bool sstc;   /* stimecmp, menvcfg.STCE */
+    bool time; /* the `time` CSR can be read */
+    bool sstc; /* stimecmp, menvcfg.STCE */
     bool menvcfg, mcounteren, stateen, smepmp;
     unsigned pmp_entries;
     uint64_t pmp_granularity; /* bytes */
@@ -21,13 +21,22 @@ struct hart_features {
 };
 
 struct hart_arch {
+    /* entry.S knows the offsets of these; static_asserts in exit.c hold them. */
+    uint64_t trap_scratch[2];
+    uint64_t stack_high;
+    uint64_t hart_id; /* mhartid */
+
     struct hart_features features;
-    uint64_t stack_low, stack_high; /* its stack; the lowest bytes are a guard */
-    struct vcpu *loaded;   /* whose supervisor CSRs are in the hart; NULL none */
-    struct vcpu *fp_owner; /* whose FP and vector registers are in the hart */
-    struct capsule *isolated; /* whose PMP or G-stage setting is in the hart */
-    uint64_t timer; /* what mtimecmp was set to */
-    _Atomic bool kicked;
+    uint64_t stack_low;
+    struct vcpu *loaded;     /* whose supervisor CSRs are in the hart; NULL none */
+    struct vcpu *fp_owner;   /* whose FP and vector registers are in the hart */
+    bool fp_loaded;          /* the loaded vCPU may use them: illegal instructions are its own */
+    uint64_t levels;         /* interrupt levels that are in the hart: interrupt.c */
+    uint64_t isolation;      /* generation of the PMP and G-stage setting in the hart; 0 none */
+    uint64_t gstage_flushes; /* how many of the flushes that all harts owe it has done */
+    struct vcpu *last_of_capsule[64]; /* by capsule: who left translations here; CAPSULE_MAX */
+    uint64_t timer;                   /* what mtimecmp was set to */
+    bool polls_serial; /* the serial port has no interrupt, and this hart looks after it */
 };
 
 #endif

@@ -16,6 +16,9 @@ void interrupt_raise(struct vcpu *vcpu, unsigned irq);
 /* Lowers it. A vCPU running on another hart may still see it for an instant, as on a real bus. */
 void interrupt_lower(struct vcpu *vcpu, unsigned irq);
 
+/* The software interrupt of the vCPU that runs on this hart is no longer pending. Was it? */
+bool interrupt_clear_software(struct vcpu *vcpu);
+
 /* The supervisor timer of the vCPU that runs on this hart fires at `deadline` (ticks of the time
  * CSR; UINT64_MAX never): SBI 3.0, 6.1. The pending interrupt is cleared if it lies ahead. */
 void interrupt_set_timer(struct vcpu *vcpu, uint64_t deadline);

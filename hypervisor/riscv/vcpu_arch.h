@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct hart;
+
 /* What the guest finds in its supervisor CSRs; on a hart with H these are the vs* ones. */
 struct supervisor_state {
     uint64_t sstatus; /* H only: vsstatus. Without H, mstatus below holds it */
@@ -40,6 +42,8 @@ struct vcpu_arch {
     uint64_t cause, tval, tval2, tinst; /* of the last exit: mcause, mtval, mtval2, mtinst */
 
     struct supervisor_state supervisor;
+    struct hart *loaded_on; /* the hart that last held all this; NULL after a reset */
+    struct hart *fp_on; /* the hart whose FP and vector registers are this vCPU's, or were last */
     struct fp_state fp;
     struct vector_state vector;
 

@@ -15,18 +15,18 @@
 #include <stdint.h>
 
 /* The map of QEMU's `virt` (hw/riscv/virt.c): base, size. */
-#define MACHINE_SYSCON_BASE 0x00100000UL
-#define MACHINE_SYSCON_SIZE 0x1000UL
-#define MACHINE_RTC_BASE    0x00101000UL
-#define MACHINE_RTC_SIZE    0x1000UL
-#define MACHINE_PLIC_BASE   0x0c000000UL
-#define MACHINE_PLIC_SIZE   0x600000UL
-#define MACHINE_UART_BASE   0x10000000UL
-#define MACHINE_UART_SIZE   0x100UL
-#define MACHINE_VIRTIO_BASE 0x10001000UL
-#define MACHINE_VIRTIO_SIZE 0x1000UL
+#define MACHINE_SYSCON_BASE  0x00100000UL
+#define MACHINE_SYSCON_SIZE  0x1000UL
+#define MACHINE_RTC_BASE     0x00101000UL
+#define MACHINE_RTC_SIZE     0x1000UL
+#define MACHINE_PLIC_BASE    0x0c000000UL
+#define MACHINE_PLIC_SIZE    0x600000UL
+#define MACHINE_UART_BASE    0x10000000UL
+#define MACHINE_UART_SIZE    0x100UL
+#define MACHINE_VIRTIO_BASE  0x10001000UL
+#define MACHINE_VIRTIO_SIZE  0x1000UL
 #define MACHINE_VIRTIO_COUNT 8
-#define MACHINE_RAM_BASE    0x80000000UL
+#define MACHINE_RAM_BASE     0x80000000UL
 
 /* Interrupt sources at the PLIC, as on `virt`. */
 #define MACHINE_IRQ_VIRTIO 1 /* 1 .. 8 */
@@ -55,13 +55,17 @@ void machine_reset(struct capsule *capsule);
 void machine_console_event(struct capsule *capsule);
 
 /* Writes the device tree of the capsule's machine (Devicetree 0.4) into `buffer`. The ISA strings
- * say what the capsule's vCPUs can do on the present harts. ERROR_NO_MEMORY when it is too small. */
+ * say what the capsule's vCPUs can do on the present harts. ERROR_NO_MEMORY when it is too small.
+ */
 enum error machine_fdt(struct capsule *capsule, void *buffer, size_t size, uint64_t initrd_start,
                        uint64_t initrd_end);
 
+/* The wall-clock time, in ns since 1970, when port_time() was 0: what guests' clocks start from. */
+extern uint64_t machine_rtc_epoch;
+
 /* What machine_fdt needs to know of the physical machine; platform.c provides it. */
 struct machine_isa {
-    char base[256];      /* as riscv,isa: "rv64imafdc_zicsr_…", only what guests may use */
+    char base[256];       /* as riscv,isa: "rv64imafdc_zicsr_…", only what guests may use */
     char extensions[512]; /* as riscv,isa-extensions: NUL-separated, ends with an empty string */
     const char *mmu_type; /* "riscv,sv39", … */
 };

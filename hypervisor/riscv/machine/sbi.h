@@ -35,8 +35,8 @@ struct sbi_call {
     bool legacy;    /* a v0.1 call: only a0 is written (SBI 3.0, chapter 5) */
     bool extra_set; /* extension 0x0A000005 alone also answers in a2: */
     uint64_t extra;
-    bool again;     /* write nothing, leave the pc at the ecall: it is repeated after a wait */
-    bool replaced;  /* the vCPU's registers were set anew (hart resume): leave them alone */
+    bool again;    /* write nothing, leave the pc at the ecall: it is repeated after a wait */
+    bool replaced; /* the vCPU's registers were set anew (hart resume): leave them alone */
 };
 
 struct sbi_extension {
@@ -55,6 +55,12 @@ struct vcpu *sbi_target(const struct sbi_call *call, uint64_t hart_id);
  * done, when the mask names a hart that is not there; base -1 means all. */
 long sbi_each_hart(struct sbi_call *call, uint64_t mask, uint64_t base,
                    void (*act)(struct sbi_call *call, struct vcpu *target));
+
+/* Hart states follow a vCPU on and off its hart. port_vcpu_run() calls these: the first before the
+ * vCPU's registers are loaded (a suspended vCPU resumes), the second when they are all unloaded (a
+ * stopping vCPU is stopped from then on, and may be started anew at once). No locks held. */
+void sbi_hsm_enter(struct vcpu *vcpu);
+void sbi_hsm_leave(struct vcpu *vcpu);
 
 extern const struct sbi_extension sbi_base, sbi_time, sbi_ipi, sbi_rfence, sbi_hsm, sbi_srst,
     sbi_dbcn, sbi_legacy, sbi_diosix;

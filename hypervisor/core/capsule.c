@@ -1,0 +1,403 @@
+/*
+ * See capsule.h. A start takes all that the capsule needs or nothing; what it takes, release()
+ * gives back. Filling the RAM is cut into steps that the capsule's first vCPU is scheduled for, so
+ * that a large guest's start or a guest that reboots all the time delays nobody else.
+ */
+#include "capsule.h"
+#include "log.h"
+#include "memory.h"
+#include "port.h"
+#include "sched.h"
+#include "service.h"
+#include <string.h>
+
+#define PREPARE_STEP   (1UL << 20)
+#define BACKOFF_FIRST  8  /* 1/8 second, doubled with each crash in a row */
+#define BACKOFF_MAX    6  /* doublings: up to 8 seconds */
+#define STABLE_SECONDS 10 /* a capsule that ran this long has not crashed in a row */
+
+struct capsule *capsules[CAPSULE_MAX];
+unsigned capsule_count;
+
+const char *capsule_state_name(enum capsule_state state)
+{
+    static const char *const names[] = {
+        [CAPSULE_CREATED] = "created", [CAPSULE_RUNNING] = "running", [CAPSULE_PAUSED] = "paused",
+        [CAPSULE_STOPPED] = "stopped", [CAPSULE_CRASHED] = "crashed",
+    };
+    return names[state];
+}
+
+enum error capsule_create(const struct capsule_config *config, struct capsule **result)
+{
+    if (capsule_count == CAPSULE_MAX)
+        return ERROR_NO_MEMORY;
+    struct capsule *capsule = memory_alloc_pages(sizeof *capsule);
+    if (capsule == NULL)
+        return ERROR_NO_MEMORY;
+    capsule->id = (int)capsule_count;
+    capsule->config = *config;
+    capsule->lock.rank = LOCK_CAPSULE;
+    capsule->state = CAPSULE_CREATED;
+    capsule->halted = true;
+    console_init_capsule(capsule);
+    capsules[capsule_count++] = capsule;
+    *result = capsule;
+    return OK;
+}
+
+void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size)
+{
+    uint64_t offset = address.value - capsule->ram_base.value;
+    if (address.value < capsule->ram_base.value || offset > capsule->ram_size ||
+        size > capsule->ram_size - offset)
+        return NULL;
+    return hpa_pointer(hpa(capsule->ram_host.value + offset));
+}
+
+/* --- taking and giving back what a running capsule needs --- */
+
+static size_t vcpu_size(void)
+{
+    return sizeof(struct vcpu) + port_vcpu_extra();
+}
+
+static enum error take_ram(struct capsule *capsule)
+{
+    struct port_ram place = port_capsule_ram();
+    const struct capsule_config *config = &capsule->config;
+    const char *reason;
+    bool fixed;
+    struct gpa wanted;
+    enum error error = loader_wants(config, &fixed, &wanted, &reason);
+    if (error != OK) {
+        log_error("capsule %s: kernel %s: %s", config->name, config->kernel.name, reason);
+        return error;
+    }
+    if (place.identity && fixed) {
+        capsule->ram_host = hpa(wanted.value);
+        error = memory_alloc_at(capsule->ram_host, config->ram, capsule->id);
+    } else {
+        error = memory_alloc(config->ram, place.align, capsule->id, &capsule->ram_host);
+    }
+    if (error != OK) {
+        log_error("capsule %s: no %lu MiB of free memory%s, %lu MiB are free in all", config->name,
+                  config->ram >> 20, place.identity && fixed ? " where its kernel is linked" : "",
+                  memory_owned(MEMORY_FREE) >> 20);
+        return error;
+    }
+    capsule->ram_size = config->ram;
+    capsule->ram_base = place.identity ? gpa(capsule->ram_host.value) : place.base;
+    return OK;
+}
+
+static enum error take_vcpus(struct capsule *capsule)
+{
+    while (capsule->vcpu_count < capsule->config.cpus) {
+        struct vcpu *vcpu = memory_alloc_pages(vcpu_size());
+        if (vcpu == NULL) {
+            log_error("capsule %s: no memory for vCPU %u", capsule->config.name,
+                      capsule->vcpu_count);
+            return ERROR_NO_MEMORY;
+        }
+        vcpu->capsule = capsule;
+        vcpu->id = capsule->vcpu_count;
+        capsule->vcpus[capsule->vcpu_count++] = vcpu;
+    }
+    return OK;
+}
+
+static void release(struct capsule *capsule)
+{
+    service_unregister(capsule);
+    while (capsule->vcpu_count > 0) {
+        struct vcpu *vcpu = capsule->vcpus[--capsule->vcpu_count];
+        capsule->past_run_time += vcpu->run_time;
+        capsule->vcpus[capsule->vcpu_count] = NULL;
+        memory_free_pages(vcpu, vcpu_size());
+    }
+    port_capsule_destroy(capsule);
+    if (capsule->ram_size != 0)
+        memory_free(capsule->ram_host, capsule->ram_size, capsule->id);
+    capsule->ram_size = 0;
+}
+
+static enum error take(struct capsule *capsule)
+{
+    enum error error = take_ram(capsule);
+    if (error == OK)
+        error = port_capsule_create(capsule);
+    if (error == OK)
+        error = take_vcpus(capsule);
+    if (error != OK)
+        release(capsule);
+    return error;
+}
+
+/* Brings a capsule that has all it needs to the moment of its reset. */
+static enum error boot(struct capsule *capsule)
+{
+    const char *reason;
+    enum error error = loader_plan(&capsule->config, capsule->ram_base, capsule->ram_size,
+                                   &capsule->plan, &reason);
+    if (error != OK) {
+        log_error("capsule %s: %s", capsule->config.name, reason);
+        return error;
+    }
+    port_capsule_reset(capsule);
+    capsule->prepared = 0;
+    for (unsigned i = 0; i < capsule->vcpu_count; i++) {
+        struct vcpu *vcpu = capsule->vcpus[i];
+        port_vcpu_reset(vcpu, capsule->plan.entry, vcpu->id, capsule->plan.fdt.value);
+        atomic_store(&vcpu->hsm, i == 0 ? HSM_STARTED : HSM_STOPPED);
+    }
+    capsule->started_at = port_time();
+    capsule->state = CAPSULE_RUNNING;
+    sched_release(capsule);
+    return OK;
+}
+
+/* --- the first state of its RAM --- */
+
+bool capsule_is_prepared(const struct capsule *capsule)
+{
+    return capsule->prepared == capsule->ram_size;
+}
+
+/* Fills [from, to) with the part of the segment that lies there. */
+static void fill_segment(struct capsule *capsule, const struct load_segment *segment, uint64_t from,
+                         uint64_t to)
+{
+    uint64_t start = segment->start.value, end = start + segment->data_size;
+    if (start < from)
+        start = from;
+    if (end > to)
+        end = to;
+    if (start >= end)
+        return;
+    memcpy(capsule_memory(capsule, gpa(start), end - start),
+           (const char *)segment->data + (start - segment->start.value), end - start);
+}
+
+static void fill_zero(struct capsule *capsule, uint64_t from, uint64_t to)
+{
+    if (from < to)
+        memset(capsule_memory(capsule, gpa(from), to - from), 0, to - from);
+}
+
+/* Every byte of [from, to) is written once: from a segment, or zero. Segments are in order. */
+static void fill(struct capsule *capsule, uint64_t from, uint64_t to)
+{
+    uint64_t done = from;
+    for (unsigned i = 0; i < capsule->plan.count; i++) {
+        const struct load_segment *segment = &capsule->plan.segments[i];
+        uint64_t start = segment->start.value, end = start + segment->data_size;
+        if (end <= done || start >= to)
+            continue;
+        fill_zero(capsule, done, start);
+        fill_segment(capsule, segment, done, to);
+        done = end < to ? end : to;
+    }
+    fill_zero(capsule, done, to);
+}
+
+static void finish_preparing(struct capsule *capsule)
+{
+    const struct load_plan *plan = &capsule->plan;
+    void *fdt = capsule_memory(capsule, plan->fdt, LOAD_FDT_SIZE);
+    enum error error =
+        port_capsule_fdt(capsule, fdt, LOAD_FDT_SIZE, plan->initrd_start, plan->initrd_end);
+    if (error == OK)
+        return;
+    log_error("capsule %s: no device tree: %s", capsule->config.name, error_name(error));
+    capsule_stop(capsule);
+}
+
+/* Runs in the place of the capsule's first vCPU, so nothing else touches the capsule's RAM. */
+void capsule_prepare_step(struct vcpu *vcpu)
+{
+    struct capsule *capsule = vcpu->capsule;
+    if (port_time() < capsule->restart_at) {
+        sched_block_current(vcpu, capsule->restart_at);
+        return;
+    }
+    uint64_t from = capsule->ram_base.value + capsule->prepared;
+    uint64_t left = capsule->ram_size - capsule->prepared;
+    uint64_t step = left < PREPARE_STEP ? left : PREPARE_STEP;
+    fill(capsule, from, from + step);
+    if (step == left)
+        finish_preparing(capsule);
+    capsule->prepared += step;
+}
+
+/* --- the life cycle --- */
+
+enum error capsule_start(struct capsule *capsule)
+{
+    lock_acquire(&capsule->lock);
+    enum error error = ERROR_BAD_STATE;
+    if (capsule->state != CAPSULE_RUNNING && capsule->state != CAPSULE_PAUSED) {
+        capsule->restart_at = 0;
+        error = take(capsule);
+        if (error == OK) {
+            error = boot(capsule);
+            if (error != OK)
+                release(capsule);
+        }
+    }
+    lock_release(&capsule->lock);
+    if (error == OK)
+        log_info("capsule %s: started, %u vCPU%s, %lu MiB at 0x%lx", capsule->config.name,
+                 capsule->config.cpus, capsule->config.cpus == 1 ? "" : "s",
+                 capsule->config.ram >> 20, capsule->ram_host.value);
+    return error;
+}
+
+/* Notes what is to become of a capsule and takes it off its harts. A request that ends more of it
+ * wins over one that is already noted. */
+static enum error request(struct capsule *capsule, enum capsule_request what)
+{
+    static const int strength[] = {[REQUEST_NONE] = 0,
+                                   [REQUEST_PAUSE] = 1,
+                                   [REQUEST_RESTART] = 2,
+                                   [REQUEST_CRASH] = 3,
+                                   [REQUEST_STOP] = 4};
+    lock_acquire(&capsule->lock);
+    bool alive = capsule->state == CAPSULE_RUNNING || capsule->state == CAPSULE_PAUSED;
+    if (!alive || (what == REQUEST_PAUSE && capsule->state == CAPSULE_PAUSED)) {
+        lock_release(&capsule->lock);
+        return ERROR_BAD_STATE;
+    }
+    if (strength[what] > strength[capsule->request])
+        capsule->request = what;
+    bool quiet = sched_halt(capsule);
+    lock_release(&capsule->lock);
+    if (quiet)
+        capsule_quiescent(capsule);
+    return OK;
+}
+
+enum error capsule_stop(struct capsule *capsule)
+{
+    return request(capsule, REQUEST_STOP);
+}
+
+enum error capsule_restart(struct capsule *capsule)
+{
+    enum error error = request(capsule, REQUEST_RESTART);
+    return error == ERROR_BAD_STATE ? capsule_start(capsule) : error;
+}
+
+enum error capsule_pause(struct capsule *capsule)
+{
+    return request(capsule, REQUEST_PAUSE);
+}
+
+enum error capsule_resume(struct capsule *capsule)
+{
+    lock_acquire(&capsule->lock);
+    bool paused = capsule->state == CAPSULE_PAUSED && capsule->request == REQUEST_NONE;
+    if (paused) {
+        capsule->state = CAPSULE_RUNNING;
+        sched_release(capsule);
+    }
+    lock_release(&capsule->lock);
+    return paused ? OK : ERROR_BAD_STATE;
+}
+
+static void log_crash(const struct capsule *capsule)
+{
+    const struct crash_record *crash = &capsule->crash;
+    log_error("capsule %s: vCPU %u crashed: %s, pc 0x%lx, fault value 0x%lx", capsule->config.name,
+              crash->vcpu, crash->cause, crash->pc, crash->value);
+    for (unsigned i = 0; i < 32; i += 4)
+        log_error("  x%-2u %016lx %016lx %016lx %016lx", i, crash->registers[i],
+                  crash->registers[i + 1], crash->registers[i + 2], crash->registers[i + 3]);
+}
+
+void capsule_crash(struct vcpu *vcpu, const struct crash_record *record)
+{
+    struct capsule *capsule = vcpu->capsule;
+    lock_acquire(&capsule->lock);
+    capsule->crash = *record;
+    lock_release(&capsule->lock);
+    log_crash(capsule);
+    request(capsule, REQUEST_CRASH);
+}
+
+static void stop(struct capsule *capsule, enum capsule_state state)
+{
+    release(capsule);
+    capsule->state = state;
+    log_info("capsule %s: %s", capsule->config.name, capsule_state_name(state));
+}
+
+static void restart(struct capsule *capsule)
+{
+    service_unregister(capsule);
+    capsule->restarts++;
+    log_info("capsule %s: restarting", capsule->config.name);
+    if (boot(capsule) != OK)
+        stop(capsule, CAPSULE_STOPPED);
+}
+
+/* One that crashes again and again waits longer each time. */
+static void restart_after_crash(struct capsule *capsule)
+{
+    uint64_t now = port_time(), second = port_frequency();
+    if (now - capsule->started_at > STABLE_SECONDS * second)
+        capsule->crashes_in_a_row = 0;
+    unsigned doublings = capsule->crashes_in_a_row++;
+    if (doublings > BACKOFF_MAX)
+        doublings = BACKOFF_MAX;
+    capsule->restart_at = now + (second / BACKOFF_FIRST << doublings);
+    restart(capsule);
+}
+
+static void carry_out(struct capsule *capsule, enum capsule_request what)
+{
+    switch (what) {
+    case REQUEST_STOP:
+        stop(capsule, CAPSULE_STOPPED);
+        break;
+    case REQUEST_RESTART:
+        capsule->restart_at = 0;
+        restart(capsule);
+        break;
+    case REQUEST_PAUSE:
+        capsule->state = CAPSULE_PAUSED;
+        log_info("capsule %s: paused", capsule->config.name);
+        break;
+    case REQUEST_CRASH:
+        if (capsule->config.properties & DIOSIX_PROPERTY_AUTO_CRASH_RESTART)
+            restart_after_crash(capsule);
+        else
+            stop(capsule, CAPSULE_CRASHED);
+        break;
+    case REQUEST_NONE:
+        break;
+    }
+}
+
+static bool anything_alive(void)
+{
+    for (unsigned i = 0; i < capsule_count; i++)
+        if (capsules[i]->state == CAPSULE_RUNNING || capsules[i]->state == CAPSULE_PAUSED)
+            return true;
+    return false;
+}
+
+void capsule_quiescent(struct capsule *capsule)
+{
+    lock_acquire(&capsule->lock);
+    enum capsule_request what = capsule->request;
+    if (what != REQUEST_NONE && sched_is_quiet(capsule)) {
+        capsule->request = REQUEST_NONE;
+        carry_out(capsule, what);
+    }
+    lock_release(&capsule->lock);
+    if (!anything_alive()) {
+        log_info("nothing is left to run: power off");
+        port_power_off();
+    }
+}

@@ -1,0 +1,60 @@
+# The hypervisor: $(BUILD)/diosix.elf, and $(BUILD)/diosix.bin for boot loaders that want it flat.
+
+# Where the machine's reset vector jumps to, the most harts, and a hart's stack.
+LOAD_ADDRESS ?= 0x80000000
+HARTS_MAX ?= 64
+HART_STACK_SIZE ?= 0x4000
+
+HV_BUILD := $(BUILD)/hypervisor
+HV_SOURCES := $(wildcard hypervisor/core/*.c hypervisor/drivers/*.c hypervisor/riscv/*.c hypervisor/riscv/machine/*.c)
+HV_ASSEMBLY := hypervisor/riscv/entry.S hypervisor/riscv/fp.S hypervisor/riscv/vector.S
+
+# Of the libraries, only the files that are used.
+HV_FDT := $(BUILD)/third_party/dtc/libfdt
+HV_FDT_FILES := fdt fdt_ro fdt_addresses fdt_check fdt_strerror fdt_sw fdt_wip fdt_rw
+HV_ZLIB := $(BUILD)/third_party/zlib
+HV_THIRD_PARTY := $(BUILD)/third_party/dtc/.stamp $(BUILD)/third_party/zlib/.stamp
+
+HV_OBJECTS := $(patsubst hypervisor/%.c,$(HV_BUILD)/%.o,$(HV_SOURCES)) \
+	$(patsubst hypervisor/%.S,$(HV_BUILD)/%.o,$(HV_ASSEMBLY)) \
+	$(patsubst %,$(HV_BUILD)/libfdt/%.o,$(HV_FDT_FILES)) $(HV_BUILD)/zlib/crc32.o
+
+HV_INCLUDES := -Iinclude -Ihypervisor -Ihypervisor/core -Ihypervisor/riscv -Ihypervisor/riscv/machine \
+	-Ihypervisor/drivers -isystem $(HV_FDT) -isystem $(HV_ZLIB) $(PICOLIBC_CFLAGS)
+HV_CFLAGS := $(RISCV_ARCH) -std=gnu17 -ffreestanding -fno-common -fno-pic -ffunction-sections -fdata-sections \
+	-g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-DHART_MAX=$(HARTS_MAX) -DHART_STACK_SIZE=$(HART_STACK_SIZE) \
+	$(if $(filter debug,$(QUALITY)),-O2 -DDEBUG,-Os -DNDEBUG)
+HV_THIRD_PARTY_CFLAGS := $(filter-out -W%,$(HV_CFLAGS)) -DFDT_ASSUME_MASK=0 -DDYNAMIC_CRC_TABLE -DZ_SOLO
+HV_LDFLAGS := $(RISCV_ARCH) -nostdlib -static -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
+	-Wl,--defsym=LOAD_ADDRESS=$(LOAD_ADDRESS) -Wl,--defsym=HART_STACK_SIZE=$(HART_STACK_SIZE)
+
+$(HV_BUILD)/%.o: hypervisor/%.c $(BUILD)/config/compile $(HV_THIRD_PARTY)
+	$(call brief,CC,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_INCLUDES) -MMD -MP -c -o $@ $<
+
+$(HV_BUILD)/%.o: hypervisor/%.S $(BUILD)/config/compile
+	$(call brief,AS,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_INCLUDES) -MMD -MP -c -o $@ $<
+
+# The one file with FP instructions; it is called only on harts that have them.
+$(HV_BUILD)/riscv/fp.o: RISCV_ARCH := -march=rv64imafdc_zicsr_zifencei -mabi=lp64 -mcmodel=medany
+$(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH) -g
+
+$(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp $(BUILD)/config/compile
+	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \
+		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(HV_INCLUDES) -c -o $@ $(HV_FDT)/$*.c
+
+$(HV_BUILD)/zlib/%.o: $(BUILD)/third_party/zlib/.stamp $(BUILD)/config/compile
+	$(call brief,CC,zlib/$*.c)mkdir -p $(@D) && \
+		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(HV_INCLUDES) -c -o $@ $(HV_ZLIB)/$*.c
+
+$(HV_BUILD)/image.o: hypervisor/riscv/image.S $(BUILD)/image.dmfs
+	$(call brief,AS,$<)$(RISCV_CC) $(RISCV_ARCH) -DDMFS_FILE='"$(BUILD)/image.dmfs"' -c -o $@ $<
+
+$(BUILD)/diosix.elf: $(HV_OBJECTS) $(HV_BUILD)/image.o hypervisor/riscv/hypervisor.ld
+	$(call brief,LD,$@)$(RISCV_CC) $(HV_LDFLAGS) -T hypervisor/riscv/hypervisor.ld -o $@ \
+		$(HV_OBJECTS) $(HV_BUILD)/image.o $(PICOLIBC_LIBC) $(RISCV_LIBGCC)
+
+$(BUILD)/diosix.bin: $(BUILD)/diosix.elf
+	$(call brief,OBJCOPY,$@)$(RISCV_OBJCOPY) -O binary $< $@
+
+-include $(HV_OBJECTS:.o=.d)

@@ -1,0 +1,221 @@
+/*
+ * From reset to the first guest. One hart does it all: reads the device tree, calls the other harts
+ * in, finds out what all of them can do, picks how capsules are confined, unpacks the image and
+ * starts what is in it. Then every hart, this one included, lives in sched_run().
+ */
+#include "bootargs.h"
+#include "capsule.h"
+#include "csr.h"
+#include "dmfs.h"
+#include "driver.h"
+#include "entry.h"
+#include "features.h"
+#include "isolation.h"
+#include "log.h"
+#include "memory.h"
+#include "platform.h"
+#include "port.h"
+#include "sched.h"
+#include "version.h"
+#include "world.h"
+#include <string.h>
+
+#define HART_PATIENCE 2 /* seconds that a hart may take to come in */
+
+struct hart *harts[HART_MAX];
+unsigned hart_count;
+struct hart boot_hart; /* and its stack are there before memory is */
+
+extern char hypervisor_start[], hypervisor_end[], dmfs_start[], dmfs_end[];
+extern char boot_stack_low[], boot_stack_high[];
+extern _Atomic uint32_t boot_gate;  /* open: harts[] is complete, come in */
+static _Atomic uint32_t start_gate; /* open: features are settled, run guests */
+
+static struct hart_features common;
+
+__attribute__((noreturn)) static void run_hart(struct hart *hart)
+{
+    world_init_hart(hart);
+    sched_run(hart);
+}
+
+static void init_hart(struct hart *hart, unsigned index, uint64_t hart_id)
+{
+    hart->index = index;
+    hart->id = hart->arch.hart_id = hart_id;
+    hart->slice_end = hart->first_deadline = hart->guest_deadline = UINT64_MAX;
+}
+
+/* From entry.S: another hart than the first comes in. */
+__attribute__((noreturn)) void boot_secondary(uint64_t hart_id)
+{
+    struct hart *hart = port_hart();
+    (void)hart_id;
+    features_probe(&hart->arch.features);
+    hart->runs_guests = hart->arch.features.s;
+    atomic_store(&hart->online, true);
+    while (!atomic_load(&start_gate))
+        port_relax();
+    run_hart(hart);
+}
+
+static void make_hart(unsigned index, uint64_t hart_id)
+{
+    struct hart *hart = &boot_hart;
+    if (hart_id == boot_hart.arch.hart_id) {
+        boot_hart.index = index;
+    } else {
+        hart = memory_alloc_pages(align_up(sizeof *hart, PAGE_SIZE) + HART_STACK_SIZE);
+        if (hart == NULL)
+            panic("no memory for hart %lu", hart_id);
+        init_hart(hart, index, hart_id);
+        hart->arch.stack_low = (uintptr_t)hart + align_up(sizeof *hart, PAGE_SIZE);
+        hart->arch.stack_high = hart->arch.stack_low + HART_STACK_SIZE;
+    }
+    harts[index] = hart;
+}
+
+/* Calls all harts in. One that does not come is reported and left out; the rest go on. */
+static void gather_harts(void)
+{
+    for (unsigned i = 0; i < platform_hart_count() && hart_count < HART_MAX; i++)
+        make_hart(hart_count++, platform_hart(i)->id);
+    atomic_store(&boot_gate, 1);
+    uint64_t deadline = port_time() + HART_PATIENCE * port_frequency();
+    for (unsigned i = 0; i < hart_count; i++) {
+        while (!atomic_load(&harts[i]->online) && port_time() < deadline)
+            port_relax();
+        if (!atomic_load(&harts[i]->online))
+            log_error("hart %lu did not come in; going on without it", harts[i]->id);
+    }
+}
+
+/* What every hart that runs guests can do; a vCPU may then run on any of them. */
+static void settle_features(void)
+{
+    const struct hart_features *first = NULL;
+    for (unsigned i = 0; i < hart_count; i++) {
+        if (!atomic_load(&harts[i]->online) || !harts[i]->runs_guests)
+            continue;
+        if (first == NULL)
+            common = *(first = &harts[i]->arch.features);
+        features_intersect(&common, &harts[i]->arch.features);
+    }
+    if (first == NULL)
+        panic("no hart has supervisor mode, so none can run a guest");
+    for (unsigned i = 0; i < hart_count; i++) {
+        harts[i]->arch.features.sstc = common.sstc;
+        harts[i]->arch.features.vlenb = common.vlenb;
+    }
+    platform_set_hart_features(&common);
+}
+
+static void report_harts(void)
+{
+    unsigned guests = 0, maintenance = 0;
+    for (unsigned i = 0; i < hart_count; i++) {
+        guests += harts[i]->runs_guests && atomic_load(&harts[i]->online);
+        maintenance += !harts[i]->runs_guests && atomic_load(&harts[i]->online);
+    }
+    log_info("%u hart%s for guests, %u for maintenance: %s%s%s%s, %u PMP entries", guests,
+             guests == 1 ? "" : "s", maintenance, common.h ? "H " : "no H ",
+             common.sstc ? "Sstc " : "", common.d ? "FP " : "", common.v ? "vector" : "",
+             common.pmp_entries);
+    log_info("isolation: %s; %lu MiB of memory are free", isolation_name(),
+             memory_owned(MEMORY_FREE) >> 20);
+}
+
+static void print_banner(const char *text, size_t size)
+{
+    port_serial_write(text, size);
+}
+
+static void create_capsule(const struct capsule_config *config)
+{
+    struct capsule *capsule;
+    enum error error = capsule_create(config, &capsule);
+    if (error != OK)
+        log_error("capsule %s: %s", config->name, error_name(error));
+}
+
+/* The image that a boot loader passed replaces the built-in one, unless it is damaged. */
+static bool open_passed_image(struct dmfs *image)
+{
+    uint64_t start, size;
+    if (!platform_initrd(&start, &size))
+        return false;
+    if (dmfs_open(image, hpa_pointer(hpa(start)), size) == OK)
+        return true;
+    log_error("the image passed as initrd is not usable; using the built-in one");
+    return false;
+}
+
+/* The built-in image lies right behind the hypervisor, where on `pmp` a guest that is linked to a
+ * fixed address wants its RAM (0x8020_0000 is what boards agree on): there it moves out of the way.
+ */
+static const void *settle_builtin_image(size_t size)
+{
+    struct hpa to;
+    if (!port_capsule_ram().identity ||
+        memory_alloc(align_up(size, PAGE_SIZE), PAGE_SIZE, MEMORY_HYPERVISOR, &to) != OK)
+        return dmfs_start;
+    memcpy(hpa_pointer(to), dmfs_start, size);
+    memory_free(hpa_of(dmfs_start), align_up(size, PAGE_SIZE), MEMORY_HYPERVISOR);
+    return hpa_pointer(to);
+}
+
+static bool open_image(struct dmfs *image)
+{
+    size_t size = (size_t)(dmfs_end - dmfs_start);
+    if (open_passed_image(image)) {
+        memory_free(hpa_of(dmfs_start), align_up(size, PAGE_SIZE), MEMORY_HYPERVISOR);
+        return true;
+    }
+    return dmfs_open(image, settle_builtin_image(size), size) == OK;
+}
+
+static void start_capsules(void)
+{
+    struct dmfs image;
+    struct dmfs_filter filter = {bootargs.no_services, bootargs.no_guests};
+    if (!open_image(&image))
+        panic("there is no usable image: nothing to run");
+    dmfs_each_banner(&image, print_banner);
+    report_harts();
+    dmfs_each_capsule(&image, filter, create_capsule);
+    unsigned started = 0;
+    for (unsigned i = 0; i < capsule_count; i++)
+        started += capsule_start(capsules[i]) == OK;
+    if (started == 0) {
+        log_error("no capsule could be started");
+        port_power_off();
+    }
+}
+
+static void reserve_hypervisor(void)
+{
+    uint64_t start = (uintptr_t)hypervisor_start;
+    memory_reserve(hpa(start), (uintptr_t)hypervisor_end - start, MEMORY_HYPERVISOR);
+}
+
+/* From entry.S: the first hart, with a stack and cleared data. */
+__attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
+{
+    init_hart(&boot_hart, 0, hart_id);
+    boot_hart.arch.stack_low = (uintptr_t)boot_stack_low;
+    boot_hart.arch.stack_high = (uintptr_t)boot_stack_high;
+    features_probe(&boot_hart.arch.features);
+    boot_hart.runs_guests = boot_hart.arch.features.s;
+    atomic_store(&boot_hart.online, true);
+    if (!platform_init(fdt))
+        port_halt();
+    reserve_hypervisor();
+    bootargs_parse(platform_bootargs());
+    log_info("Diosix %s, implementation 5 of the SBI", DIOSIX_VERSION);
+    gather_harts();
+    settle_features();
+    isolation_choose(&common, bootargs.force_pmp);
+    start_capsules();
+    atomic_store(&start_gate, 1);
+    run_hart(&boot_hart);
+}

@@ -1,0 +1,195 @@
+/*
+ * Carrying out, in the guest's stead, what the hart hands to us: accesses to devices, misaligned
+ * accesses, `wfi`, reads of a `time` register that the hart lacks. What is none of these is given
+ * back to the guest as the exception that the hardware would raise.
+ */
+#include "csr.h"
+#include "decode.h"
+#include "entry.h"
+#include "fpu.h"
+#include "guest_access.h"
+#include "inject.h"
+#include "isolation.h"
+#include "machine/machine.h"
+#include "port.h"
+#include "sched.h"
+
+static bool in_supervisor_mode(const struct vcpu *vcpu)
+{
+    return (vcpu->arch.mstatus & STATUS_MPP) == STATUS_MPP_S;
+}
+
+/* x[0] of the structure is the pc; register x0 is zero. */
+static uint64_t get_register(const struct vcpu *vcpu, unsigned number)
+{
+    return number == 0 ? 0 : vcpu->arch.x[number];
+}
+
+static void set_register(struct vcpu *vcpu, unsigned number, uint64_t value)
+{
+    if (number != 0)
+        vcpu->arch.x[number] = value;
+}
+
+static void advance(struct vcpu *vcpu, unsigned length)
+{
+    vcpu->arch.x[0] += length;
+}
+
+static uint64_t low_bytes(uint64_t value, unsigned size)
+{
+    return size == 8 ? value : value & ((1UL << size * 8) - 1);
+}
+
+static uint64_t sign_extend(uint64_t value, unsigned size)
+{
+    unsigned shift = 64 - size * 8;
+    return (uint64_t)((int64_t)(value << shift) >> shift);
+}
+
+static uint64_t value_to_store(struct vcpu *vcpu, const struct access_instruction *access)
+{
+    uint64_t value =
+        access->fp ? fpu_get(port_hart(), vcpu, access->data) : get_register(vcpu, access->data);
+    return low_bytes(value, access->size);
+}
+
+/* A narrow value in an FP register is NaN-boxed (Unprivileged, 21.2). */
+static void put_loaded(struct vcpu *vcpu, const struct access_instruction *access, uint64_t value)
+{
+    value = low_bytes(value, access->size);
+    if (access->fp)
+        fpu_set(port_hart(), vcpu, access->data,
+                access->size == 8 ? value : value | ~0UL << access->size * 8);
+    else
+        set_register(vcpu, access->data,
+                     access->sign_extend ? sign_extend(value, access->size) : value);
+}
+
+/* The instruction behind the exit, decoded. False: the guest has been given a fault instead.
+ * A device cannot be reached by an instruction that is no plain load or store. */
+static bool fetch_access(struct vcpu *vcpu, const struct guest_fault *otherwise,
+                         struct access_instruction *access)
+{
+    uint32_t instruction;
+    struct guest_fault fault;
+    if (!guest_fetch(vcpu, &instruction, &fault)) {
+        inject_exception(vcpu, fault.cause, fault.tval);
+        return false;
+    }
+    if (!decode_access(instruction, access) ||
+        (access->kind != ACCESS_LOAD && access->kind != ACCESS_STORE)) {
+        inject_exception(vcpu, otherwise->cause, otherwise->tval);
+        return false;
+    }
+    return true;
+}
+
+static bool is_fetch_fault(uint64_t cause)
+{
+    return cause == CAUSE_INSTRUCTION_ACCESS || cause == CAUSE_INSTRUCTION_GUEST_PAGE;
+}
+
+void emulate_access_fault(struct vcpu *vcpu)
+{
+    struct gpa address;
+    struct guest_fault fault;
+    if (is_fetch_fault(vcpu->arch.cause)) {
+        inject_exception(vcpu, CAUSE_INSTRUCTION_ACCESS, vcpu->arch.tval);
+        return;
+    }
+    if (!isolation_fault_address(vcpu, &address, &fault) ||
+        capsule_memory(vcpu->capsule, address, 1) != NULL) {
+        inject_exception(vcpu, fault.cause, fault.tval);
+        return;
+    }
+    struct access_instruction access;
+    if (!fetch_access(vcpu, &fault, &access))
+        return;
+    bool write = access.kind == ACCESS_STORE;
+    uint64_t value = write ? value_to_store(vcpu, &access) : 0;
+    if (!machine_mmio(vcpu, address, access.size, write, &value)) {
+        inject_exception(vcpu, fault.cause, fault.tval);
+        return;
+    }
+    if (!write)
+        put_loaded(vcpu, &access, value);
+    advance(vcpu, access.length);
+}
+
+/* Privileged 1.13, 3.6.3.3: plain accesses may be carried out for the guest, atomic ones not. */
+void emulate_misaligned(struct vcpu *vcpu)
+{
+    struct access_instruction access;
+    struct guest_fault fault = {vcpu->arch.cause, vcpu->arch.tval};
+    uint64_t address = vcpu->arch.tval, value = 0;
+    if (!fetch_access(vcpu, &fault, &access))
+        return;
+    bool done;
+    if (access.kind == ACCESS_STORE) {
+        value = value_to_store(vcpu, &access);
+        done = guest_write(vcpu, address, &value, access.size, &fault);
+    } else {
+        done = guest_read(vcpu, &value, address, access.size, &fault);
+        if (done)
+            put_loaded(vcpu, &access, value);
+    }
+    if (done)
+        advance(vcpu, access.length);
+    else
+        inject_exception(vcpu, fault.cause, fault.tval);
+}
+
+/* `wfi` gives the hart to others until an interrupt that the guest has enabled is pending. */
+static void wait_for_interrupt(struct hart *hart, struct vcpu *vcpu)
+{
+    advance(vcpu, 4);
+    sched_block_current(vcpu, interrupt_deadline(hart, vcpu));
+}
+
+/* `time` on harts that leave it to machine mode. The counter-enable of supervisor mode decides for
+ * user mode (12.1.5). */
+static bool emulate_time(struct vcpu *vcpu, uint32_t instruction)
+{
+    struct csr_instruction csr;
+    if (!decode_csr(instruction, &csr) || csr.csr != CSR_TIME || csr.writes)
+        return false;
+    if (!in_supervisor_mode(vcpu) && !(csr_read(CSR_SCOUNTEREN) & COUNTEREN_TM))
+        return false;
+    set_register(vcpu, csr.rd, port_time());
+    advance(vcpu, 4);
+    return true;
+}
+
+/* mtval holds the instruction, or zero on harts that do not tell (3.1.16). */
+static bool trapped_instruction(struct vcpu *vcpu, uint32_t *instruction)
+{
+    struct guest_fault fault;
+    *instruction = (uint32_t)vcpu->arch.tval;
+    if (*instruction != 0 || guest_fetch(vcpu, instruction, &fault))
+        return true;
+    inject_exception(vcpu, fault.cause, fault.tval);
+    return false;
+}
+
+void emulate_illegal(struct hart *hart, struct vcpu *vcpu)
+{
+    uint32_t instruction;
+    if (fpu_first_use(hart, vcpu) || !trapped_instruction(vcpu, &instruction))
+        return;
+    if (decode_is_wfi(instruction) && in_supervisor_mode(vcpu))
+        wait_for_interrupt(hart, vcpu);
+    else if (!emulate_time(vcpu, instruction))
+        inject_illegal_instruction(vcpu, instruction);
+}
+
+void emulate_virtual_instruction(struct hart *hart, struct vcpu *vcpu)
+{
+    uint32_t instruction;
+    if (!trapped_instruction(vcpu, &instruction))
+        return;
+    if (decode_is_wfi(instruction) && in_supervisor_mode(vcpu))
+        wait_for_interrupt(hart, vcpu);
+    else
+        inject_illegal_instruction(vcpu, instruction);
+}

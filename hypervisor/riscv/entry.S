@@ -1,0 +1,209 @@
+/*
+ * Where the hart comes in: from reset, from a guest, from a fault of our own.
+ *
+ * tp holds this hart's struct hart whenever hypervisor code runs. mscratch holds the struct vcpu
+ * whose guest runs, and zero while the hypervisor does; that is how a trap knows where it came
+ * from. Machine interrupts stay disabled in the hypervisor, so only a fault interrupts it.
+ */
+#include "csr.h"
+#include "offsets.h"
+
+/*
+ * Reset (all harts at once; a0 = hart id, a1 = device tree). One wins the lottery and boots; the
+ * others wait for boot_gate, look themselves up in harts[], and come in one by one.
+ */
+    .section .text.entry, "ax"
+    .globl _start
+_start:
+    csrw mie, zero
+    csrci mstatus, 0x8             /* mstatus.MIE */
+    csrw mscratch, zero
+    la t0, trap_entry
+    csrw mtvec, t0
+    la t0, boot_lottery
+    li t1, 1
+    amoswap.w.aqrl t1, t1, (t0)
+    bnez t1, secondary
+
+    la t0, bss_start
+    la t1, bss_end
+1:  bgeu t0, t1, 2f
+    sd zero, (t0)
+    addi t0, t0, 8
+    j 1b
+2:  la tp, boot_hart
+    la sp, boot_stack_high
+    call boot_main                 /* (hart id, device tree); does not return */
+
+secondary:
+    la t0, boot_gate
+1:  .word 0x0100000f               /* pause (Zihintpause); a plain fence elsewhere */
+    lw t1, (t0)
+    beqz t1, 1b
+    fence r, rw                    /* the gate opened after harts[] was written */
+    la t0, harts
+    la t1, hart_count
+    lwu t1, (t1)
+2:  beqz t1, park                  /* the device tree does not know this hart */
+    ld tp, (t0)
+    addi t0, t0, 8
+    addi t1, t1, -1
+    beqz tp, 2b
+    ld t2, HART_ID(tp)
+    bne t2, a0, 2b
+    ld sp, HART_STACK_HIGH(tp)
+    call boot_secondary            /* does not return */
+park:
+    wfi
+    j park
+
+/*
+ * guest_enter(struct vcpu *a0) runs the guest and returns when it exits. The vCPU's registers are
+ * then in its structure, with mcause and mtval.
+ */
+    .section .text, "ax"
+    .globl guest_enter
+    .balign 4
+guest_enter:
+    addi sp, sp, -112
+    sd ra, 0(sp)
+    sd s0, 8(sp)
+    sd s1, 16(sp)
+    sd s2, 24(sp)
+    sd s3, 32(sp)
+    sd s4, 40(sp)
+    sd s5, 48(sp)
+    sd s6, 56(sp)
+    sd s7, 64(sp)
+    sd s8, 72(sp)
+    sd s9, 80(sp)
+    sd s10, 88(sp)
+    sd s11, 96(sp)
+    sd sp, VCPU_HOST_SP(a0)
+    sd tp, VCPU_HOST_TP(a0)
+    ld t0, VCPU_PC(a0)
+    ld t1, VCPU_MSTATUS(a0)
+    csrw mepc, t0
+    csrw mstatus, t1
+    csrw mscratch, a0
+    .irp n, 1,2,3,4,5,6,7,8,9,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    ld x\n, VCPU_X(\n)(a0)
+    .endr
+    ld a0, VCPU_X(10)(a0)
+    mret
+
+/* Every trap into machine mode. */
+    .globl trap_entry
+    .balign 4
+trap_entry:
+    csrrw a0, mscratch, a0
+    beqz a0, trap_from_hypervisor
+    .irp n, 1,2,3,4,5,6,7,8,9,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    sd x\n, VCPU_X(\n)(a0)
+    .endr
+    csrrw t0, mscratch, zero
+    csrr t1, mepc
+    csrr t2, mstatus
+    csrr t3, mcause
+    csrr t4, mtval
+    sd t0, VCPU_X(10)(a0)
+    sd t1, VCPU_PC(a0)
+    sd t2, VCPU_MSTATUS(a0)
+    sd t3, VCPU_CAUSE(a0)
+    sd t4, VCPU_TVAL(a0)
+    ld sp, VCPU_HOST_SP(a0)
+    ld tp, VCPU_HOST_TP(a0)
+    ld ra, 0(sp)
+    ld s0, 8(sp)
+    ld s1, 16(sp)
+    ld s2, 24(sp)
+    ld s3, 32(sp)
+    ld s4, 40(sp)
+    ld s5, 48(sp)
+    ld s6, 56(sp)
+    ld s7, 64(sp)
+    ld s8, 72(sp)
+    ld s9, 80(sp)
+    ld s10, 88(sp)
+    ld s11, 96(sp)
+    addi sp, sp, 112
+    ret
+
+/*
+ * A fault of the hypervisor itself. Expected only between guest_access_start and guest_access_end,
+ * where it touches guest memory with the guest's rights; everything else is a bug of ours.
+ */
+trap_from_hypervisor:
+    sd t0, HART_TRAP_SCRATCH(tp)
+    csrr a0, mepc
+    la t0, guest_access_start
+    bltu a0, t0, 1f
+    la t0, guest_access_end
+    bgeu a0, t0, 1f
+    la t0, guest_access_fault
+    csrw mepc, t0
+    ld t0, HART_TRAP_SCRATCH(tp)
+    csrw mscratch, zero
+    mret                           /* MPP is M: back to hypervisor code */
+1:  mv a1, sp
+    mv a2, ra
+    csrr a3, mscratch
+    csrw mscratch, zero
+    ld sp, HART_STACK_HIGH(tp)     /* the old one may be the reason */
+    call trap_bug                  /* (mepc, sp, ra, a0); does not return */
+
+/*
+ * guest_load(address, size, mstatus, uint64_t *value) and guest_store(address, size, mstatus,
+ * value): one access of 1, 2, 4 or 8 bytes with `mstatus` (MPRV set, MPP and MPV the guest's) in
+ * force for that one instruction. Return 0, or 1 after a fault, with mcause and mtval as it left
+ * them. They use t0..t2 alone, which is what trap_from_hypervisor relies on.
+ */
+    .globl guest_load, guest_store
+    .balign 4
+guest_load:
+    csrrw t2, mstatus, a2
+    li t0, 2
+guest_access_start:
+    bltu a1, t0, 1f
+    beq a1, t0, 2f
+    li t0, 8
+    beq a1, t0, 8f
+    lwu t1, (a0)
+    j 9f
+1:  lbu t1, (a0)
+    j 9f
+2:  lhu t1, (a0)
+    j 9f
+8:  ld t1, (a0)
+9:  csrw mstatus, t2
+    sd t1, (a3)
+    li a0, 0
+    ret
+guest_store:
+    csrrw t2, mstatus, a2
+    li t0, 2
+    bltu a1, t0, 1f
+    beq a1, t0, 2f
+    li t0, 8
+    beq a1, t0, 8f
+    sw a3, (a0)
+    j 9f
+1:  sb a3, (a0)
+    j 9f
+2:  sh a3, (a0)
+    j 9f
+8:  sd a3, (a0)
+9:  csrw mstatus, t2
+    li a0, 0
+    ret
+guest_access_end:
+guest_access_fault:
+    csrw mstatus, t2
+    li a0, 1
+    ret
+
+    .section .data
+    .balign 4
+    .globl boot_gate
+boot_lottery: .word 0              /* not in .bss, which the winner clears */
+boot_gate:    .word 0

@@ -1,0 +1,39 @@
+/* Entering a guest and handling its exits: what the files of the port's inner loop share. */
+#ifndef RISCV_ENTRY_H
+#define RISCV_ENTRY_H
+
+#include "hart.h"
+#include "vcpu.h"
+
+/* Called from entry.S: reset on the first hart and on the others, and a fault of our own. */
+__attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt);
+__attribute__((noreturn)) void boot_secondary(uint64_t hart_id);
+__attribute__((noreturn)) void trap_bug(uint64_t pc, uint64_t sp, uint64_t ra, uint64_t a0);
+
+/* entry.S: runs the loaded vCPU until it traps. */
+void guest_enter(struct vcpu_arch *arch);
+
+/* exit.c: carries out what the guest's last trap asks for. */
+void exit_handle(struct hart *hart, struct vcpu *vcpu);
+/* Ends the vCPU's capsule, or restarts it: a trap that nobody can answer. */
+void exit_crash(struct vcpu *vcpu, uint64_t cause);
+/* Handles the machine interrupts that are pending; from exits and from idle. */
+void exit_machine_interrupts(struct hart *hart);
+
+/* emulate.c: the instruction at the guest's pc faulted on memory, is misaligned, or is not one that
+ * the hart carries out. */
+void emulate_access_fault(struct vcpu *vcpu);
+void emulate_misaligned(struct vcpu *vcpu);
+void emulate_illegal(struct hart *hart, struct vcpu *vcpu);
+void emulate_virtual_instruction(struct hart *hart, struct vcpu *vcpu);
+
+/* interrupt.c: lines to and from the hart around the guest's time on it. */
+void interrupt_enter(struct hart *hart, struct vcpu *vcpu);
+void interrupt_leave(struct hart *hart, struct vcpu *vcpu);
+/* When the guest's timer will wake the loaded vCPU from wfi; UINT64_MAX never. */
+uint64_t interrupt_deadline(const struct hart *hart, const struct vcpu *vcpu);
+
+/* fence.c: pays what the vCPU owes, on its hart. */
+void fence_pay(struct vcpu *vcpu);
+
+#endif

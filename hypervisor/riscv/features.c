@@ -1,0 +1,111 @@
+/*
+ * What a hart can do is found out by trying, since device trees promise too much (Spike's lists
+ * Sstc, and stimecmp traps) or too little.
+ */
+#include "features.h"
+#include "csr.h"
+
+static bool misa_has(uint64_t misa, char extension)
+{
+    return misa >> (extension - 'A') & 1;
+}
+
+/* menvcfg.STCE must stick and the register must answer (Sstc 1.0, chapter 2). */
+static bool probe_sstc(bool h)
+{
+    uint64_t value;
+    csr_set(CSR_MENVCFG, ENVCFG_STCE);
+    if (!(csr_read(CSR_MENVCFG) & ENVCFG_STCE))
+        return false;
+    if (!csr_try_read(CSR_STIMECMP, &value))
+        return false;
+    csr_write(CSR_STIMECMP, UINT64_MAX);
+    if (!h)
+        return true;
+    csr_set(CSR_HENVCFG, ENVCFG_STCE);
+    if (!csr_try_read(CSR_VSTIMECMP, &value))
+        return false;
+    csr_write(CSR_VSTIMECMP, UINT64_MAX);
+    return true;
+}
+
+/* 3.7.1.1: with the entry off, all ones read back as the address bits that exist, and the lowest
+ * of them tells the granularity. */
+static void probe_pmp(struct hart_features *features)
+{
+    uint64_t value = 0;
+    if (!csr_try_write(CSR_PMPCFG0, 0))
+        return;
+    csr_try_write(CSR_PMPCFG2, 0);
+#define PROBE_ENTRY(n)                                                                             \
+    if (csr_try_write(CSR_PMPADDR0 + (n), UINT64_MAX) &&                                           \
+        csr_try_read(CSR_PMPADDR0 + (n), &value) && value != 0)                                    \
+        features->pmp_entries = (n) + 1;
+    PROBE_ENTRY(0)
+    PROBE_ENTRY(1)
+    PROBE_ENTRY(2)
+    PROBE_ENTRY(3)
+    PROBE_ENTRY(7)
+    PROBE_ENTRY(15)
+#undef PROBE_ENTRY
+    if (features->pmp_entries > 0)
+        features->pmp_granularity = 4UL << __builtin_ctzl(csr_read(CSR_PMPADDR0));
+}
+
+/* 21.2.10: the VMID bits that stick are those that exist; the mode must stick too. */
+static unsigned probe_vmid_bits(void)
+{
+    csr_write(CSR_HGATP, HGATP_MODE_SV39X4 | HGATP_VMID);
+    uint64_t value = csr_read(CSR_HGATP);
+    csr_write(CSR_HGATP, 0);
+    if (value >> SATP_MODE_SHIFT != HGATP_MODE_SV39X4 >> SATP_MODE_SHIFT)
+        return 0;
+    return (unsigned)__builtin_ctzl(~((value & HGATP_VMID) >> HGATP_VMID_SHIFT));
+}
+
+void features_probe(struct hart_features *features)
+{
+    uint64_t value, misa = csr_read(CSR_MISA);
+    *features = (struct hart_features){
+        .s = misa_has(misa, 'S'),
+        .h = misa_has(misa, 'H'),
+        .f = misa_has(misa, 'F'),
+        .d = misa_has(misa, 'D'),
+        .v = misa_has(misa, 'V'),
+        .time = csr_try_read(CSR_TIME, &value),
+        .menvcfg = csr_try_read(CSR_MENVCFG, &value),
+        .mcounteren = csr_try_read(CSR_MCOUNTEREN, &value),
+        .stateen = csr_try_read(CSR_MSTATEEN0, &value),
+    };
+    probe_pmp(features);
+    if (features->v) {
+        csr_set(CSR_MSTATUS, STATUS_VS);
+        features->vlenb = csr_read(CSR_VLENB);
+    }
+    if (features->menvcfg && features->s)
+        features->sstc = probe_sstc(features->h);
+    if (features->h)
+        features->vmid_bits = probe_vmid_bits();
+}
+
+static unsigned least(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+void features_intersect(struct hart_features *common, const struct hart_features *other)
+{
+    common->s &= other->s;
+    common->h &= other->h;
+    common->f &= other->f;
+    common->d &= other->d;
+    common->v &= other->v && common->vlenb == other->vlenb;
+    common->time &= other->time;
+    common->sstc &= other->sstc;
+    common->pmp_entries = least(common->pmp_entries, other->pmp_entries);
+    common->vmid_bits = least(common->vmid_bits, other->vmid_bits);
+    if (other->pmp_granularity > common->pmp_granularity)
+        common->pmp_granularity = other->pmp_granularity;
+    if (!common->v)
+        common->vlenb = 0;
+}

@@ -1,0 +1,14 @@
+/* Finding out what a hart can do. */
+#ifndef RISCV_FEATURES_H
+#define RISCV_FEATURES_H
+
+#include "hart_arch.h"
+
+/* Fills `features` for the hart that runs this, by trying. At boot, before any guest: it spoils
+ * mepc, mcause, mtval and PMP, and leaves stimecmp silent. */
+void features_probe(struct hart_features *features);
+
+/* Reduces `common` to what both have. */
+void features_intersect(struct hart_features *common, const struct hart_features *other);
+
+#endif

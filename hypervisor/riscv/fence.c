@@ -1,0 +1,34 @@
+/* See fence.h. */
+#include "fence.h"
+#include "csr.h"
+#include "entry.h"
+#include "isolation.h"
+#include "port.h"
+
+/* in_guest and fences are a pair, written and read in opposite orders: the target says that it is
+ * in the guest and then looks for debts; the requester notes a debt and then looks whether the
+ * target is in the guest. With sequential consistency at least one of them sees the other. */
+void fence_request(struct vcpu *target, uint32_t kinds)
+{
+    atomic_fetch_or(&target->arch.fences, kinds);
+    if (!atomic_load(&target->arch.in_guest))
+        return;
+    port_kick(target->hart);
+    while (atomic_load(&target->arch.in_guest) && atomic_load(&target->arch.fences) != 0)
+        port_relax();
+}
+
+void fence_pay(struct vcpu *vcpu)
+{
+    uint32_t owed = atomic_exchange(&vcpu->arch.fences, 0);
+    if (owed & FENCE_G)
+        isolation_fence();
+    if (owed & FENCE_I)
+        fence_i();
+    if (!(owed & FENCE_VMA))
+        return;
+    if (port_hart()->arch.features.h)
+        hfence_vvma_all();
+    else
+        sfence_vma_all();
+}

@@ -1,0 +1,116 @@
+/* See fpu.h. The instructions themselves are in fp.S and vector.S. */
+#include "fpu.h"
+#include "csr.h"
+
+#define MEDELEG_ILLEGAL (1UL << CAUSE_ILLEGAL_INSTRUCTION)
+
+void fp_save(struct fp_state *state);
+void fp_restore(const struct fp_state *state);
+void vector_save(uint8_t *registers, uint64_t vlenb);
+void vector_restore(const uint8_t *registers, uint64_t vlenb);
+void vector_set_type(uint64_t vl, uint64_t vtype);
+
+static void save(struct hart *hart, struct vcpu *vcpu, bool fp, bool vector)
+{
+    const struct hart_features *features = &hart->arch.features;
+    csr_set(CSR_MSTATUS, STATUS_FS | STATUS_VS);
+    if (features->d && fp)
+        fp_save(&vcpu->arch.fp);
+    if (features->v && vector) {
+        struct vector_state *state = &vcpu->arch.vector;
+        state->vstart = csr_read(CSR_VSTART); /* first: vector instructions clear it */
+        state->vl = csr_read(CSR_VL);
+        state->vtype = csr_read(CSR_VTYPE);
+        state->vcsr = csr_read(CSR_VCSR);
+        csr_write(CSR_VSTART, 0);
+        vector_save(state->registers, features->vlenb);
+    }
+}
+
+static void restore(struct hart *hart, struct vcpu *vcpu)
+{
+    const struct hart_features *features = &hart->arch.features;
+    csr_set(CSR_MSTATUS, STATUS_FS | STATUS_VS);
+    if (features->d)
+        fp_restore(&vcpu->arch.fp);
+    if (features->v) {
+        struct vector_state *state = &vcpu->arch.vector;
+        csr_write(CSR_VSTART, 0);
+        vector_restore(state->registers, features->vlenb);
+        vector_set_type(state->vl, state->vtype);
+        csr_write(CSR_VCSR, state->vcsr);
+        csr_write(CSR_VSTART, state->vstart); /* last: vsetvl clears it */
+    }
+    hart->arch.fp_owner = vcpu;
+    vcpu->arch.fp_on = hart;
+}
+
+static bool still_here(const struct hart *hart, const struct vcpu *vcpu)
+{
+    return hart->arch.fp_owner == vcpu && vcpu->arch.fp_on == hart;
+}
+
+/* With H: may the guest use the registers without our seeing it? If so, illegal instructions are
+ * all its own and go straight to it; if not, they come to us first. */
+static void open_to_guest(struct hart *hart, struct vcpu *vcpu, bool open)
+{
+    vcpu->arch.mstatus &= ~(STATUS_FS | STATUS_VS);
+    if (open)
+        vcpu->arch.mstatus |= STATUS_FS_CLEAN | STATUS_VS_CLEAN;
+    hart->arch.fp_loaded = open;
+    /* Without a time CSR, reads of it are ours to emulate. */
+    if (open && hart->arch.features.time)
+        csr_set(CSR_MEDELEG, MEDELEG_ILLEGAL);
+    else
+        csr_clear(CSR_MEDELEG, MEDELEG_ILLEGAL);
+}
+
+void fpu_enter(struct hart *hart, struct vcpu *vcpu)
+{
+    bool here = still_here(hart, vcpu);
+    if (hart->arch.features.h) {
+        open_to_guest(hart, vcpu, here || !hart->arch.features.f);
+    } else if (!here) {
+        restore(hart, vcpu);
+    }
+}
+
+bool fpu_first_use(struct hart *hart, struct vcpu *vcpu)
+{
+    if (!hart->arch.features.h || hart->arch.fp_loaded)
+        return false;
+    restore(hart, vcpu);
+    open_to_guest(hart, vcpu, true);
+    return true;
+}
+
+void fpu_leave(struct hart *hart, struct vcpu *vcpu)
+{
+    if (!hart->arch.features.h) {
+        save(hart, vcpu, true, true);
+        return;
+    }
+    uint64_t mstatus = vcpu->arch.mstatus;
+    if (hart->arch.fp_loaded)
+        save(hart, vcpu, (mstatus & STATUS_FS) == STATUS_FS_DIRTY,
+             (mstatus & STATUS_VS) == STATUS_VS_DIRTY);
+    hart->arch.fp_loaded = false;
+}
+
+/* An FP load or store that reached us had FS on and its registers in the hart. */
+uint64_t fpu_get(struct hart *hart, struct vcpu *vcpu, unsigned number)
+{
+    save(hart, vcpu, true, false);
+    return vcpu->arch.fp.f[number];
+}
+
+void fpu_set(struct hart *hart, struct vcpu *vcpu, unsigned number, uint64_t value)
+{
+    save(hart, vcpu, true, false);
+    vcpu->arch.fp.f[number] = value;
+    if (hart->arch.features.d)
+        fp_restore(&vcpu->arch.fp);
+    vcpu->arch.mstatus |= STATUS_FS; /* dirty */
+    if (hart->arch.features.h)
+        csr_set(CSR_VSSTATUS, STATUS_FS);
+}

@@ -1,0 +1,75 @@
+/* See guest_access.h; the accesses themselves are in entry.S. */
+#include "guest_access.h"
+#include "csr.h"
+
+int guest_load(uint64_t address, size_t size, uint64_t mstatus, uint64_t *value);
+int guest_store(uint64_t address, size_t size, uint64_t mstatus, uint64_t value);
+
+/* What the guest is to see of the fault that the hart has just reported. */
+static bool failed(struct guest_fault *fault)
+{
+    uint64_t cause = csr_read(CSR_MCAUSE);
+    fault->tval = csr_read(CSR_MTVAL);
+    switch (cause) {
+    case CAUSE_INSTRUCTION_GUEST_PAGE:
+        fault->cause = CAUSE_INSTRUCTION_ACCESS;
+        break;
+    case CAUSE_LOAD_GUEST_PAGE:
+        fault->cause = CAUSE_LOAD_ACCESS;
+        break;
+    case CAUSE_STORE_GUEST_PAGE:
+        fault->cause = CAUSE_STORE_ACCESS;
+        break;
+    default:
+        fault->cause = cause;
+    }
+    return false;
+}
+
+bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t size,
+                struct guest_fault *fault)
+{
+    uint64_t mstatus = vcpu->arch.mstatus | STATUS_MPRV;
+    for (size_t i = 0; i < size; i++) {
+        uint64_t value;
+        if (guest_load(virtual_address + i, 1, mstatus, &value) != 0)
+            return failed(fault);
+        ((uint8_t *)to)[i] = (uint8_t)value;
+    }
+    return true;
+}
+
+bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, size_t size,
+                 struct guest_fault *fault)
+{
+    uint64_t mstatus = vcpu->arch.mstatus | STATUS_MPRV;
+    for (size_t i = 0; i < size; i++)
+        if (guest_store(virtual_address + i, 1, mstatus, ((const uint8_t *)from)[i]) != 0)
+            return failed(fault);
+    return true;
+}
+
+/* A fetch is a load that may also read what is only executable (mstatus.MXR). */
+static bool fetch_half(struct vcpu *vcpu, uint64_t address, uint64_t *half,
+                       struct guest_fault *fault)
+{
+    if (guest_load(address, 2, vcpu->arch.mstatus | STATUS_MPRV | STATUS_MXR, half) == 0)
+        return true;
+    failed(fault);
+    if (fault->cause == CAUSE_LOAD_ACCESS)
+        fault->cause = CAUSE_INSTRUCTION_ACCESS;
+    if (fault->cause == CAUSE_LOAD_PAGE)
+        fault->cause = CAUSE_INSTRUCTION_PAGE;
+    return false;
+}
+
+bool guest_fetch(struct vcpu *vcpu, uint32_t *instruction, struct guest_fault *fault)
+{
+    uint64_t pc = vcpu->arch.x[0], low, high = 0;
+    if (!fetch_half(vcpu, pc, &low, fault))
+        return false;
+    if ((low & 3) == 3 && !fetch_half(vcpu, pc + 2, &high, fault))
+        return false;
+    *instruction = (uint32_t)(high << 16 | low);
+    return true;
+}

@@ -1,0 +1,3 @@
+/* The built-in DMFS image. */
+    .section .dmfs, "a"
+    .incbin DMFS_FILE

@@ -1,0 +1,111 @@
+/* See interrupt.h. The lines are noted in the vCPU and put into the hart before it enters. */
+#include "interrupt.h"
+#include "csr.h"
+#include "entry.h"
+#include "port.h"
+#include "sched.h"
+#include "world.h"
+
+#define LEVELS (INTERRUPT_ST | INTERRUPT_SE)
+
+/* A line's bit in sip, and in hvip the one above it (Privileged 1.13, 21.2.3). */
+static void put_into_hart(const struct hart *hart, uint64_t set, uint64_t clear)
+{
+    if (hart->arch.features.h) {
+        csr_set(CSR_HVIP, set << 1);
+        csr_clear(CSR_HVIP, clear << 1);
+    } else {
+        csr_set(CSR_MIP, set);
+        csr_clear(CSR_MIP, clear);
+    }
+}
+
+void interrupt_raise(struct vcpu *vcpu, unsigned irq)
+{
+    uint64_t before = atomic_fetch_or(&vcpu->arch.interrupts, 1UL << irq);
+    if (!(before & 1UL << irq))
+        sched_wake(vcpu);
+}
+
+void interrupt_lower(struct vcpu *vcpu, unsigned irq)
+{
+    atomic_fetch_and(&vcpu->arch.interrupts, ~(1UL << irq));
+}
+
+/* It is either still noted or already in the hart. */
+bool interrupt_clear_software(struct vcpu *vcpu)
+{
+    const struct hart *hart = port_hart();
+    uint64_t noted = atomic_fetch_and(&vcpu->arch.interrupts, ~INTERRUPT_SS) & INTERRUPT_SS;
+    uint64_t in_hart = hart->arch.features.h ? csr_read(CSR_HVIP) & INTERRUPT_VSS
+                                             : csr_read(CSR_MIP) & INTERRUPT_SS;
+    put_into_hart(hart, 0, INTERRUPT_SS);
+    return noted || in_hart;
+}
+
+void interrupt_set_timer(struct vcpu *vcpu, uint64_t deadline)
+{
+    struct hart *hart = port_hart();
+    if (hart->arch.features.sstc) {
+        if (hart->arch.features.h)
+            csr_write(CSR_VSTIMECMP, deadline);
+        else
+            csr_write(CSR_STIMECMP, deadline);
+        return;
+    }
+    interrupt_lower(vcpu, IRQ_S_TIMER);
+    vcpu->arch.timer = deadline;
+    sched_set_guest_timer(hart, deadline);
+}
+
+/* Its own timer, where the hardware has none for guests. */
+static void check_timer(struct vcpu *vcpu)
+{
+    if (vcpu->arch.timer <= port_time()) {
+        vcpu->arch.timer = UINT64_MAX;
+        atomic_fetch_or(&vcpu->arch.interrupts, INTERRUPT_ST);
+    }
+}
+
+void interrupt_enter(struct hart *hart, struct vcpu *vcpu)
+{
+    if (vcpu->arch.timer != UINT64_MAX)
+        check_timer(vcpu);
+    uint64_t lines = atomic_load(&vcpu->arch.interrupts);
+    uint64_t levels = lines & LEVELS;
+    if (lines & INTERRUPT_SS) { /* a pulse: from here on the guest's to clear */
+        atomic_fetch_and(&vcpu->arch.interrupts, ~INTERRUPT_SS);
+        put_into_hart(hart, INTERRUPT_SS, 0);
+    }
+    if (levels != hart->arch.levels) {
+        put_into_hart(hart, levels, LEVELS & ~levels);
+        hart->arch.levels = levels;
+    }
+}
+
+void interrupt_leave(struct hart *hart, struct vcpu *vcpu)
+{
+    uint64_t software = hart->arch.features.h ? csr_read(CSR_HVIP) & INTERRUPT_VSS
+                                              : csr_read(CSR_MIP) & INTERRUPT_SS;
+    if (software)
+        atomic_fetch_or(&vcpu->arch.interrupts, INTERRUPT_SS);
+    put_into_hart(hart, 0, INTERRUPT_SS | LEVELS);
+    hart->arch.levels = 0;
+}
+
+bool port_vcpu_has_interrupt(const struct vcpu *vcpu)
+{
+    uint64_t sie = vcpu->arch.supervisor.sie;
+    uint64_t now = port_time();
+    uint64_t lines = atomic_load(&vcpu->arch.interrupts);
+    if (vcpu->arch.timer <= now || vcpu->arch.supervisor.stimecmp <= now)
+        lines |= INTERRUPT_ST;
+    return (lines & sie) != 0;
+}
+
+uint64_t interrupt_deadline(const struct hart *hart, const struct vcpu *vcpu)
+{
+    if (!(world_sie(hart) & INTERRUPT_ST))
+        return UINT64_MAX;
+    return hart->arch.features.sstc ? world_stimecmp(hart) : vcpu->arch.timer;
+}

@@ -1,0 +1,123 @@
+/* Choosing between the back ends and applying one to a hart; see isolation.h. */
+#include "isolation.h"
+#include "csr.h"
+#include "guest_access.h"
+#include "lock.h"
+#include "log.h"
+#include "machine/machine.h"
+#include "memory.h"
+#include "port.h"
+
+static bool use_gstage;
+static bool have_pmp, have_h;
+static _Atomic uint64_t generations;     /* lives of capsules so far */
+static _Atomic uint64_t flushes_ordered; /* VMIDs are used again: old translations must go */
+
+void isolation_choose(const struct hart_features *common, bool force_pmp)
+{
+    have_h = common->h;
+    have_pmp = common->pmp_entries >= 4;
+    use_gstage = common->h && common->vmid_bits >= 7 && !(force_pmp && have_pmp);
+    if (!use_gstage && !have_pmp)
+        panic("these harts have neither the H extension nor 4 PMP entries: nothing can confine a "
+              "capsule");
+    if (force_pmp && !have_pmp)
+        log_error("isolation=pmp is not possible without PMP; using %s", isolation_name());
+}
+
+const char *isolation_name(void)
+{
+    return use_gstage ? "gstage" : "pmp";
+}
+
+struct port_ram port_capsule_ram(void)
+{
+    return (struct port_ram){
+        .align = MEGAPAGE_SIZE, .identity = !use_gstage, .base = gpa(MACHINE_RAM_BASE)};
+}
+
+enum error isolation_create(struct capsule *capsule)
+{
+    capsule->arch.hgatp = 0;
+    if (use_gstage) {
+        enum error error = gstage_create(capsule);
+        if (error != OK)
+            return error;
+    }
+    capsule->arch.generation = atomic_fetch_add(&generations, 1) + 1;
+    return OK;
+}
+
+void isolation_destroy(struct capsule *capsule)
+{
+    if (use_gstage)
+        gstage_destroy(capsule);
+    capsule->arch.generation = 0;
+    atomic_fetch_add(&flushes_ordered, 1);
+}
+
+/* PMP lets through the capsule's RAM and, for the hardware's page walker, its G-stage tables,
+ * which it may only read. What no entry matches is denied to all but machine mode (3.7.1). */
+static void set_walls(struct capsule *capsule)
+{
+    struct pmp_range ram = {capsule->ram_host, capsule->ram_size, PMP_R | PMP_W | PMP_X};
+    struct pmp_range tables = {capsule->arch.gstage_root, capsule->arch.gstage_pages, PMP_R};
+    pmp_set(&ram, &tables);
+}
+
+/* Cached translations hold PMP's verdicts (3.7.2), so they go with the old setting. On `gstage`
+ * they are tagged with the VMID, and go only when VMIDs are used again. */
+static void flush_after_switch(struct hart *hart)
+{
+    uint64_t ordered = atomic_load(&flushes_ordered);
+    if (!have_h) {
+        sfence_vma_all();
+        return;
+    }
+    if (!use_gstage || hart->arch.gstage_flushes != ordered) {
+        hfence_gvma_all();
+        hfence_vvma_all();
+        hart->arch.gstage_flushes = ordered;
+        for (unsigned i = 0; i < CAPSULE_MAX; i++)
+            hart->arch.last_of_capsule[i] = NULL;
+    }
+}
+
+void isolation_enter(struct hart *hart, struct capsule *capsule)
+{
+    if (hart->arch.isolation == capsule->arch.generation)
+        return;
+    if (have_pmp)
+        set_walls(capsule);
+    if (have_h)
+        csr_write(CSR_HGATP, capsule->arch.hgatp);
+    flush_after_switch(hart);
+    hart->arch.isolation = capsule->arch.generation;
+}
+
+void isolation_fence(void)
+{
+    if (have_h)
+        hfence_gvma_all();
+}
+
+bool isolation_fault_address(struct vcpu *vcpu, struct gpa *address, struct guest_fault *fault)
+{
+    uint64_t tval = vcpu->arch.tval;
+    switch (vcpu->arch.cause) {
+    case CAUSE_LOAD_GUEST_PAGE:
+    case CAUSE_STORE_GUEST_PAGE:
+        /* 21.4.5: mtval2 is the address shifted right by 2; its low bits are those of mtval. An
+         * mtinst pseudoinstruction (21.6.3: 0x3000, 0x3020) says that it is that of a page-table
+         * entry of the guest: no device, an access fault. */
+        fault->cause =
+            vcpu->arch.cause == CAUSE_LOAD_GUEST_PAGE ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
+        fault->tval = tval;
+        *address = gpa(vcpu->arch.tval2 << 2 | (tval & 3));
+        return (vcpu->arch.tinst & ~0x20UL) != 0x3000;
+    default:
+        fault->cause = vcpu->arch.cause;
+        fault->tval = tval;
+        return guest_translate(vcpu, tval, address);
+    }
+}

@@ -1,0 +1,46 @@
+/*
+ * How a capsule is confined. Two back ends, chosen once at boot:
+ *
+ *   pmp     guest-physical addresses are host-physical ones; PMP lets the guest reach its RAM alone
+ *   gstage  a G-stage page table translates; PMP stands behind it as a second wall
+ *
+ * Nothing outside asks which one it is.
+ */
+#ifndef RISCV_ISOLATION_H
+#define RISCV_ISOLATION_H
+
+#include "capsule.h"
+#include "hart.h"
+
+/* At boot, once the features of all harts are known: picks the back end. */
+void isolation_choose(const struct hart_features *common, bool force_pmp);
+const char *isolation_name(void);
+
+/* Makes and frees what a capsule with RAM in place needs. Holding LOCK_CAPSULE. */
+enum error isolation_create(struct capsule *capsule);
+void isolation_destroy(struct capsule *capsule);
+/* Confines what runs next on this hart to the capsule. No locks. */
+void isolation_enter(struct hart *hart, struct capsule *capsule);
+/* Pays a FENCE_G: forgets all translations of the guest-physical kind on this hart. */
+void isolation_fence(void);
+
+/* Finds the guest-physical address behind an access fault of the loaded vCPU. `virtual_address`
+ * is mtval. False: there is none, the guest shall see *fault's cause. */
+struct guest_fault;
+bool isolation_fault_address(struct vcpu *vcpu, struct gpa *address, struct guest_fault *fault);
+
+/* The parts of the two back ends that isolation.c calls. */
+struct pmp_range {
+    struct hpa base;
+    uint64_t size;        /* 0: none */
+    unsigned permissions; /* PMP_R | PMP_W | PMP_X */
+};
+/* All that is not in one of the two ranges is denied to the modes below machine mode. */
+void pmp_set(const struct pmp_range *first, const struct pmp_range *second);
+enum error gstage_create(struct capsule *capsule);
+void gstage_destroy(struct capsule *capsule);
+/* Walks the guest's own page tables in software, for harts that do not tell the guest-physical
+ * address. See translate.c. */
+bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address);
+
+#endif

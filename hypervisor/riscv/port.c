@@ -1,0 +1,88 @@
+/* The small parts of core/port.h: time, kicks, idling, capsules' machines. */
+#include "port.h"
+#include "capsule.h"
+#include "csr.h"
+#include "driver.h"
+#include "entry.h"
+#include "isolation.h"
+#include "machine/machine.h"
+#include "platform.h"
+
+uint64_t port_time(void)
+{
+    return port_hart()->arch.features.time ? csr_read(CSR_TIME) : clint_time();
+}
+
+uint64_t port_frequency(void)
+{
+    return platform_timebase();
+}
+
+struct hart *port_hart(void)
+{
+    struct hart *hart;
+    __asm__ volatile("mv %0, tp" : "=r"(hart));
+    return hart;
+}
+
+void port_kick(struct hart *hart)
+{
+    clint_send_ipi(hart->arch.hart_id);
+}
+
+void port_set_timer(uint64_t deadline)
+{
+    struct hart *hart = port_hart();
+    if (hart->arch.polls_serial)
+        deadline = serial_poll_deadline(deadline);
+    if (hart->arch.timer == deadline)
+        return;
+    hart->arch.timer = deadline;
+    clint_set_timer(hart->arch.hart_id, deadline);
+}
+
+/* mie has what wakes us, mstatus.MIE is off: `wfi` ends when one of them is pending, and nothing is
+ * lost between looking and sleeping (Privileged 1.13, 3.3.3). */
+void port_idle(void)
+{
+    __asm__ volatile("wfi" ::: "memory");
+    exit_machine_interrupts(port_hart());
+}
+
+void port_relax(void)
+{
+    __asm__ volatile(".word 0x0100000f" ::: "memory"); /* pause (Zihintpause) */
+}
+
+enum error port_capsule_create(struct capsule *capsule)
+{
+    enum error error = isolation_create(capsule);
+    if (error == OK)
+        error = machine_create(capsule);
+    return error;
+}
+
+void port_capsule_destroy(struct capsule *capsule)
+{
+    machine_destroy(capsule);
+    isolation_destroy(capsule);
+}
+
+void port_capsule_reset(struct capsule *capsule)
+{
+    machine_reset(capsule);
+}
+
+enum error port_capsule_fdt(struct capsule *capsule, void *buffer, size_t size,
+                            uint64_t initrd_start, uint64_t initrd_end)
+{
+    return machine_fdt(capsule, buffer, size, initrd_start, initrd_end);
+}
+
+void port_console_event(struct capsule *capsule)
+{
+    lock_acquire(&capsule->lock);
+    if (capsule->state == CAPSULE_RUNNING && capsule_is_prepared(capsule))
+        machine_console_event(capsule);
+    lock_release(&capsule->lock);
+}

@@ -1,0 +1,65 @@
+/* A vCPU's time on a hart. */
+#include "capsule.h"
+#include "csr.h"
+#include "entry.h"
+#include "machine/sbi.h"
+#include "port.h"
+#include "sched.h"
+#include "world.h"
+#include <string.h>
+
+size_t port_vcpu_extra(void)
+{
+    return 32 * port_hart()->arch.features.vlenb;
+}
+
+/* What OpenSBI-like firmware hands over: supervisor mode, translation and interrupts off, FP and
+ * vector units on, a0 and a1 set, and user programs free to read the counters. */
+void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
+{
+    struct vcpu_arch *arch = &vcpu->arch;
+    bool h = port_hart()->arch.features.h;
+    uint8_t *vector_registers = (uint8_t *)(vcpu + 1);
+    memset(arch, 0, sizeof *arch);
+    memset(vector_registers, 0, port_vcpu_extra());
+    arch->x[0] = entry.value;
+    arch->x[10] = a0;
+    arch->x[11] = a1;
+    uint64_t units = STATUS_FS_INITIAL | STATUS_VS_INITIAL;
+    arch->mstatus = STATUS_MPP_S | STATUS_UXL_64 | STATUS_SXL_64;
+    if (h)
+        arch->mstatus |= STATUS_MPV;
+    else
+        arch->mstatus |= STATUS_TW | units;
+    arch->supervisor.sstatus = units | STATUS_UXL_64;
+    arch->supervisor.scounteren = COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR;
+    arch->supervisor.stimecmp = UINT64_MAX;
+    arch->timer = UINT64_MAX;
+    arch->vector.vtype = 1UL << 63; /* vill (Vector 1.0, 3.11) */
+    arch->vector.registers = vector_registers;
+}
+
+static void enter_once(struct hart *hart, struct vcpu *vcpu)
+{
+    atomic_store(&vcpu->arch.in_guest, true);
+    if (atomic_load(&vcpu->arch.fences) != 0)
+        fence_pay(vcpu);
+    interrupt_enter(hart, vcpu);
+    guest_enter(&vcpu->arch);
+    atomic_store(&vcpu->arch.in_guest, false);
+}
+
+void port_vcpu_run(struct vcpu *vcpu)
+{
+    struct hart *hart = port_hart();
+    sbi_hsm_enter(vcpu);
+    world_load(hart, vcpu);
+    sched_set_guest_timer(hart, vcpu->arch.timer);
+    while (!sched_must_leave(hart)) {
+        enter_once(hart, vcpu);
+        exit_handle(hart, vcpu);
+    }
+    interrupt_leave(hart, vcpu);
+    world_unload(hart, vcpu);
+    sbi_hsm_leave(vcpu);
+}

@@ -1,0 +1,61 @@
+/*
+ * Walking a guest's own page tables in software (Privileged 1.13, 12.3 to 12.6), for access faults
+ * of harts that report only the virtual address: without translation by G-stage that is all of
+ * them. The hardware has found the translation valid just now, so rights are not checked again;
+ * the guest gains nothing by changing its tables meanwhile, for what comes out is still a
+ * guest-physical address, checked like any other.
+ */
+#include "csr.h"
+#include "hart.h"
+#include "isolation.h"
+#include "port.h"
+
+#define VPN_BITS 9
+
+static uint64_t guest_satp(void)
+{
+    return port_hart()->arch.features.h ? csr_read(CSR_VSATP) : csr_read(CSR_SATP);
+}
+
+static bool is_leaf(uint64_t pte)
+{
+    return (pte & (PTE_R | PTE_X)) != 0;
+}
+
+/* The physical address that a leaf at this level gives. Svnapot (12.4): the low four bits of the
+ * page number come from the virtual address. */
+static uint64_t leaf_address(uint64_t pte, int level, uint64_t virtual_address)
+{
+    unsigned offset_bits = 12 + VPN_BITS * (unsigned)level;
+    if (level == 0 && (pte & PTE_N))
+        offset_bits += 4;
+    uint64_t page = ((pte >> PTE_PPN_SHIFT) & PTE_PPN) << 12;
+    uint64_t mask = (1UL << offset_bits) - 1;
+    return (page & ~mask) | (virtual_address & mask);
+}
+
+bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address)
+{
+    uint64_t satp = guest_satp(), mode = satp >> SATP_MODE_SHIFT;
+    if (mode == SATP_MODE_BARE) {
+        *address = gpa(virtual_address);
+        return true;
+    }
+    int levels = (int)(mode - SATP_MODE_SV39) + 3;
+    uint64_t table = (satp & SATP_PPN) * PAGE_SIZE;
+    for (int level = levels - 1; level >= 0; level--) {
+        uint64_t index = virtual_address >> (12 + VPN_BITS * level) & 511;
+        const uint64_t *slot = capsule_memory(vcpu->capsule, gpa(table + index * 8), 8);
+        if (slot == NULL)
+            return false;
+        uint64_t pte = *(const volatile uint64_t *)slot;
+        if (!(pte & PTE_V))
+            return false;
+        if (is_leaf(pte)) {
+            *address = gpa(leaf_address(pte, level, virtual_address));
+            return true;
+        }
+        table = (pte >> PTE_PPN_SHIFT & PTE_PPN) * PAGE_SIZE;
+    }
+    return false;
+}

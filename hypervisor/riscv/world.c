@@ -1,0 +1,176 @@
+/*
+ * The world switch. A hart with H runs guests in VS-mode, so their supervisor state is in the vs*
+ * CSRs (Privileged 1.13, 21.2); a hart without runs them in S-mode. `sie` is emptied when a vCPU
+ * leaves, for its bits are those of mie: the hart must not wake for a guest that is not on it.
+ */
+#include "world.h"
+#include "capsule.h"
+#include "csr.h"
+#include "fpu.h"
+#include "isolation.h"
+#include "port.h"
+
+/* Delegated to the guest: what an operating system's own programs do to it. Not delegated: calls to
+ * us, access faults (devices), misaligned accesses (emulated) and, by fpu.c, illegal instructions.
+ */
+#define DELEGATED                                                                                  \
+    (1UL << CAUSE_INSTRUCTION_MISALIGNED | 1UL << CAUSE_BREAKPOINT | 1UL << CAUSE_ECALL_U |        \
+     1UL << CAUSE_INSTRUCTION_PAGE | 1UL << CAUSE_LOAD_PAGE | 1UL << CAUSE_STORE_PAGE |            \
+     1UL << CAUSE_SOFTWARE_CHECK)
+
+#define GUEST_COUNTERS (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR)
+
+static void init_hypervisor_extension(const struct hart_features *features)
+{
+    /* In VS-mode an exception goes to the guest only if both say so. Illegal instructions are
+     * always in hedeleg; medeleg decides. */
+    csr_write(CSR_HEDELEG, DELEGATED | 1UL << CAUSE_ILLEGAL_INSTRUCTION);
+    csr_write(CSR_HIDELEG, INTERRUPT_VS_ALL);
+    csr_write(CSR_HSTATUS, HSTATUS_VSXL_64 | HSTATUS_VTW);
+    csr_write(CSR_HCOUNTEREN, GUEST_COUNTERS);
+    csr_write(CSR_HTIMEDELTA, 0);
+    csr_write(CSR_HVIP, 0);
+    csr_write(CSR_HGATP, 0);
+    csr_write(CSR_VSIE, 0);
+    if (features->menvcfg)
+        csr_write(CSR_HENVCFG, (features->sstc ? ENVCFG_STCE : 0) | ENVCFG_PBMTE);
+    if (features->stateen)
+        csr_write(CSR_HSTATEEN0, STATEEN_ENVCFG);
+}
+
+void world_init_hart(struct hart *hart)
+{
+    const struct hart_features *features = &hart->arch.features;
+    csr_write(CSR_MIE, INTERRUPT_M_ALL);
+    if (!hart->runs_guests)
+        return;
+    csr_write(CSR_MEDELEG, DELEGATED);
+    csr_write(CSR_MIDELEG, features->h ? INTERRUPT_VS_ALL | INTERRUPT_SGE : INTERRUPT_S_ALL);
+    if (features->mcounteren)
+        csr_write(CSR_MCOUNTEREN, GUEST_COUNTERS);
+    if (features->menvcfg)
+        csr_write(CSR_MENVCFG, (features->sstc ? ENVCFG_STCE : 0) | ENVCFG_PBMTE);
+    if (features->stateen)
+        csr_write(CSR_MSTATEEN0, STATEEN_ENVCFG);
+    if (features->h)
+        init_hypervisor_extension(features);
+    else
+        csr_write(CSR_SATP, 0);
+}
+
+static void load_vs(const struct hart_features *features, const struct supervisor_state *s)
+{
+    csr_write(CSR_VSSTATUS, s->sstatus);
+    csr_write(CSR_VSTVEC, s->stvec);
+    csr_write(CSR_VSSCRATCH, s->sscratch);
+    csr_write(CSR_VSEPC, s->sepc);
+    csr_write(CSR_VSCAUSE, s->scause);
+    csr_write(CSR_VSTVAL, s->stval);
+    csr_write(CSR_VSATP, s->satp);
+    csr_write(CSR_VSIE, s->sie);
+    if (features->sstc)
+        csr_write(CSR_VSTIMECMP, s->stimecmp);
+}
+
+static void save_vs(const struct hart_features *features, struct supervisor_state *s)
+{
+    s->sie = csr_swap(CSR_VSIE, 0);
+    s->sstatus = csr_read(CSR_VSSTATUS);
+    s->stvec = csr_read(CSR_VSTVEC);
+    s->sscratch = csr_read(CSR_VSSCRATCH);
+    s->sepc = csr_read(CSR_VSEPC);
+    s->scause = csr_read(CSR_VSCAUSE);
+    s->stval = csr_read(CSR_VSTVAL);
+    s->satp = csr_read(CSR_VSATP);
+    if (features->sstc)
+        s->stimecmp = csr_read(CSR_VSTIMECMP);
+}
+
+static void load_s(const struct hart_features *features, const struct supervisor_state *s)
+{
+    csr_write(CSR_STVEC, s->stvec);
+    csr_write(CSR_SSCRATCH, s->sscratch);
+    csr_write(CSR_SEPC, s->sepc);
+    csr_write(CSR_SCAUSE, s->scause);
+    csr_write(CSR_STVAL, s->stval);
+    csr_write(CSR_SATP, s->satp);
+    csr_write(CSR_SIE, s->sie);
+    if (features->sstc)
+        csr_write(CSR_STIMECMP, s->stimecmp);
+}
+
+static void save_s(const struct hart_features *features, struct supervisor_state *s)
+{
+    s->sie = csr_swap(CSR_SIE, 0);
+    s->stvec = csr_read(CSR_STVEC);
+    s->sscratch = csr_read(CSR_SSCRATCH);
+    s->sepc = csr_read(CSR_SEPC);
+    s->scause = csr_read(CSR_SCAUSE);
+    s->stval = csr_read(CSR_STVAL);
+    s->satp = csr_read(CSR_SATP);
+    if (features->sstc)
+        s->stimecmp = csr_read(CSR_STIMECMP);
+}
+
+/* A guest's own fences reach only the hart that it runs on. What it left on this hart before it
+ * went elsewhere, or what a sibling left here, is under its VMID, and may be stale by now. */
+static void forget_stale_translations(struct hart *hart, struct vcpu *vcpu)
+{
+    struct vcpu **last = &hart->arch.last_of_capsule[vcpu->capsule->id];
+    if (vcpu->arch.loaded_on == hart && *last == vcpu)
+        return;
+    if (hart->arch.features.h)
+        hfence_vvma_all();
+    else
+        sfence_vma_all();
+    *last = vcpu;
+}
+
+void world_load(struct hart *hart, struct vcpu *vcpu)
+{
+    const struct hart_features *features = &hart->arch.features;
+    struct supervisor_state *s = &vcpu->arch.supervisor;
+    isolation_enter(hart, vcpu->capsule);
+    forget_stale_translations(hart, vcpu);
+    if (hart->arch.loaded != vcpu || vcpu->arch.loaded_on != hart) {
+        fence_i(); /* code that it wrote, or that was loaded for it, on another hart */
+        if (features->h)
+            load_vs(features, s);
+        else
+            load_s(features, s);
+        csr_write(CSR_SCOUNTEREN, s->scounteren);
+        if (features->menvcfg)
+            csr_write(CSR_SENVCFG, s->senvcfg);
+        hart->arch.loaded = vcpu;
+        vcpu->arch.loaded_on = hart;
+    } else if (features->h) {
+        csr_write(CSR_VSIE, s->sie);
+    } else {
+        csr_write(CSR_SIE, s->sie);
+    }
+    fpu_enter(hart, vcpu);
+}
+
+void world_unload(struct hart *hart, struct vcpu *vcpu)
+{
+    const struct hart_features *features = &hart->arch.features;
+    struct supervisor_state *s = &vcpu->arch.supervisor;
+    if (features->h)
+        save_vs(features, s);
+    else
+        save_s(features, s);
+    s->scounteren = csr_read(CSR_SCOUNTEREN);
+    if (features->menvcfg)
+        s->senvcfg = csr_read(CSR_SENVCFG);
+    fpu_leave(hart, vcpu);
+}
+
+uint64_t world_sie(const struct hart *hart)
+{
+    return hart->arch.features.h ? csr_read(CSR_VSIE) : csr_read(CSR_SIE);
+}
+
+uint64_t world_stimecmp(const struct hart *hart)
+{
+    return hart->arch.features.h ? csr_read(CSR_VSTIMECMP) : csr_read(CSR_STIMECMP);
+}
