@@ -1,5 +1,5 @@
 /* The words of /chosen/bootargs that steer the hypervisor: `isolation=auto|pmp`, `services=no`,
- * `guests=no`, `loglevel=…`. Unknown words are logged and ignored. */
+ * `guests=no`, each also with `yes`. Unknown words are logged and ignored. */
 #ifndef CORE_BOOTARGS_H
 #define CORE_BOOTARGS_H
 
