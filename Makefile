@@ -1,13 +1,13 @@
 # What a person types. `make help` lists it; README.md explains it.
 #
-# This file has the options and the targets of that list, and no rule that builds anything. Each part of
-# the tree brings its own rules, and everything that they make lands in $(BUILD):
+# This file has the options and the targets of that list, and no rule that builds anything. Each
+# part of the tree brings its own rules, and everything that they make lands in $(BUILD):
 #
 #   tools/setup/       set-up: packages of this machine, fetched sources, compilers
 #   guests/            GUEST_FILES           guests for the default manifest
 #   services/          SERVICE_FILES         services
 #   tools/mkdmfs.mk    $(BUILD)/image.dmfs   guests and services as the manifest says
-#   hypervisor/        $(BUILD)/diosix.elf   the hypervisor with that image inside, and as diosix.bin
+#   hypervisor/        $(BUILD)/diosix.elf   the hypervisor with that image inside; diosix.bin
 #   tests/             test-unit, test-system
 
 define HELP
@@ -27,7 +27,8 @@ Options, with their present values:
   CPUS=$(CPUS)                   harts of the machine
   MEM=$(MEM)                 its RAM
   ISOLATION=$(ISOLATION)           auto: what the harts can do; pmp: no second stage of translation
-  QEMU_CPU=$(QEMU_CPU)                CPU model, such as rv64,h=off, sifive-u54 or max (empty: QEMU's own)
+  QEMU_CPU=$(QEMU_CPU)                CPU model, such as rv64,h=off, sifive-u54 or max
+                           (empty: QEMU's default)
   QEMU=$(QEMU)
   BOOTARGS=$(BOOTARGS)                more words for the hypervisor, as docs/running.md has them
   QUALITY=$(QUALITY)            debug: assertions; release: speed
@@ -83,7 +84,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # $(call brief,CC,$@) at the start of a recipe line prints `CC file`, or with V=1 the whole command.
 brief = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$2'; )
 
-# A rule whose output depends on options has one of these files as a prerequisite: they change when the options do.
+# A rule whose output depends on options has one of these files as a prerequisite: they change when
+# the options do.
 #   $(BUILD)/config/compile   how C is compiled
 #   $(BUILD)/config/image     what goes into the image
 $(BUILD)/config/compile: config = $(QUALITY) $(TOOLCHAIN)
@@ -109,7 +111,8 @@ image all: $(BUILD)/diosix.elf $(BUILD)/diosix.bin
 
 bootargs := $(strip $(if $(filter pmp,$(ISOLATION)),isolation=pmp) $(BOOTARGS))
 QEMU_COMMAND = $(QEMU) -bios none -machine virt -nographic -smp $(CPUS) -m $(MEM) \
-	$(if $(QEMU_CPU),-cpu $(QEMU_CPU)) -kernel $(BUILD)/diosix.elf $(if $(bootargs),-append '$(bootargs)')
+	$(if $(QEMU_CPU),-cpu $(QEMU_CPU)) -kernel $(BUILD)/diosix.elf \
+	$(if $(bootargs),-append '$(bootargs)')
 
 run: $(BUILD)/diosix.elf
 	@echo 'Control-a x leaves QEMU; Control-a h lists its other keys.'
@@ -125,9 +128,9 @@ check-format:
 		xargs -0 clang-format --dry-run -Werror
 
 check-static:
-	$(call brief,CPPCHECK,hypervisor services)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
-		--enable=warning,performance,portability --suppress=missingInclude \
-		-j 2 -Iinclude -Ihypervisor hypervisor services
+	$(call brief,CPPCHECK,hypervisor services)cppcheck --quiet --error-exitcode=1 \
+		--inline-suppr --std=c11 --enable=warning,performance,portability \
+		--suppress=missingInclude -j 2 -Iinclude -Ihypervisor hypervisor services
 
 clean:
 	@rm -rf $(filter-out $(CACHE),$(wildcard $(BUILD)/*))

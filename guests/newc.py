@@ -1,7 +1,8 @@
-"""Writes cpio archives of the kind that Linux takes as an initramfs (newc; Linux, Documentation/driver-api/early-userspace).
+"""Writes cpio archives of the kind that Linux takes as an initramfs.
 
-The same contents always give the same bytes: entries are sorted, belong to root and carry no time. Devices can
-be made without being root.
+The format is "newc" (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). The same
+contents always give the same bytes: entries are sorted, belong to root and carry no time. Devices
+can be made without being root.
 """
 
 import stat

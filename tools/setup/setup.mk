@@ -1,10 +1,11 @@
 # Set-up: everything that a build needs and the tree does not have.
 #
-# Packages for this machine (host-packages.list) are installed before make looks at any other rule: they are the
-# prerequisite of an included makefile, so even a $(shell …) of another part may call the compiler. What is
-# fetched without being installed (packages.lock) lands in $(CACHE), and `$(CACHE)/SET.list` names the files.
+# Packages for this machine (host-packages.list) are installed before make follows any other rule:
+# make remakes the makefiles that it includes first, and installed.mk is one. What is fetched
+# without being installed (packages.lock) lands in $(CACHE); `$(CACHE)/SET.list` names the files.
 
-FETCH_OPTIONS = --cache $(CACHE) $(if $(filter yes,$(OFFLINE)),--offline) $(if $(MIRROR),--mirror $(MIRROR))
+FETCH_OPTIONS = --cache $(CACHE) $(if $(filter yes,$(OFFLINE)),--offline) \
+	$(if $(MIRROR),--mirror $(MIRROR))
 
 goals := $(or $(MAKECMDGOALS),image)
 SETUP_SETS := run \

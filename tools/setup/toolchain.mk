@@ -1,6 +1,7 @@
 # The compiler for RISC-V and the C library that goes with it, and the build machine's own compiler.
 #
-# The hypervisor and its services are built for RV64IMAC without floating point, so that they run on any 64-bit hart.
+# The hypervisor and its services are built for RV64IMAC, without floating point, so that they run
+# on any 64-bit hart that Linux runs on.
 
 RISCV_PREFIX := riscv64-unknown-elf-
 RISCV_ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
@@ -17,7 +18,8 @@ RISCV_OBJCOPY := $(RISCV_PREFIX)objcopy
 RISCV_OBJDUMP := $(RISCV_PREFIX)objdump
 RISCV_SIZE := $(RISCV_PREFIX)size
 
-# gcc 12 does not find the right one of picolibc's variants for this RISCV_ARCH, and clang none: name it.
+# For this RISCV_ARCH gcc 12 does not find the right one of picolibc's variants, and clang none:
+# name it.
 PICOLIBC := /usr/lib/picolibc/riscv64-unknown-elf
 PICOLIBC_CFLAGS := -isystem $(PICOLIBC)/include
 PICOLIBC_LIBC := $(PICOLIBC)/lib/$(RISCV_MULTILIB)/libc.a
