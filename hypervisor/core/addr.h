@@ -7,9 +7,9 @@
 
 #include <stdint.h>
 
-#define PAGE_SIZE      4096UL
-#define MEGAPAGE_SIZE  (512UL * PAGE_SIZE)
-#define GIGAPAGE_SIZE  (512UL * MEGAPAGE_SIZE)
+#define PAGE_SIZE     4096UL
+#define MEGAPAGE_SIZE (512UL * PAGE_SIZE)
+#define GIGAPAGE_SIZE (512UL * MEGAPAGE_SIZE)
 
 struct hpa {
     uint64_t value;

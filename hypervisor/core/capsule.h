@@ -24,9 +24,9 @@
 #include "vcpu.h"
 #include <diosix/abi.h>
 
-#define CAPSULE_MAX       64
-#define CAPSULE_VCPU_MAX  64
-#define CAPSULE_WEIGHT    100 /* the default; 1 .. 10000 */
+#define CAPSULE_MAX      64
+#define CAPSULE_VCPU_MAX 64
+#define CAPSULE_WEIGHT   100 /* the default; 1 .. 10000 */
 
 /* A piece of the image: stays where it is, never written. */
 struct blob {
@@ -56,12 +56,18 @@ enum capsule_state {
     CAPSULE_CRASHED = DIOSIX_CAPSULE_CRASHED,
 };
 
-enum capsule_request { REQUEST_NONE, REQUEST_STOP, REQUEST_RESTART, REQUEST_PAUSE, REQUEST_CRASH };
+enum capsule_request {
+    REQUEST_NONE,
+    REQUEST_STOP,
+    REQUEST_RESTART,
+    REQUEST_PAUSE,
+    REQUEST_CRASH
+};
 
 /* What is kept of a fatal fault; the port fills it in. */
 struct crash_record {
     unsigned vcpu;
-    const char *cause; /* the cause's name in the specification's words */
+    const char *cause;  /* the cause's name in the specification's words */
     uint64_t pc, value; /* and the port's fault value: on RISC-V, mtval */
     uint64_t registers[32];
 };
@@ -79,13 +85,13 @@ struct capsule {
     struct hpa ram_host;
     uint64_t ram_size;
     struct load_plan plan;
-    uint64_t prepared; /* bytes of RAM that are in their first state; all: it may run */
+    uint64_t prepared;   /* bytes of RAM that are in their first state; all: it may run */
     uint64_t restart_at; /* not before this time, after a crash */
     unsigned restarts, crashes_in_a_row;
     uint64_t started_at;
-    uint64_t past_run_time; /* ticks run in earlier lives */
-    unsigned running; /* vCPUs on harts; LOCK_SCHED */
-    bool halted;      /* none may be chosen; LOCK_SCHED */
+    uint64_t past_run_time;         /* ticks run in earlier lives */
+    unsigned running;               /* vCPUs on harts; LOCK_SCHED */
+    bool halted;                    /* none may be chosen; LOCK_SCHED */
     struct capsule_console console; /* LOCK_CONSOLE */
     struct crash_record crash;
 };

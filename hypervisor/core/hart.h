@@ -21,16 +21,16 @@ struct hart {
     bool runs_guests;      /* false for a maintenance hart: one without supervisor mode */
     _Atomic bool online;
     /* Scheduler; LOCK_SCHED but for the atomics. */
-    struct vcpu *current;      /* NULL while idle */
-    _Atomic bool reschedule;   /* leave the guest and choose again */
-    uint64_t started;          /* when `current` was put on the hart */
-    uint64_t busy_time;        /* ticks spent in vCPUs */
-    struct pqueue sleepers;    /* vCPUs that wait; they ran here last. Key: deadline */
+    struct vcpu *current;    /* NULL while idle */
+    _Atomic bool reschedule; /* leave the guest and choose again */
+    uint64_t started;        /* when `current` was put on the hart */
+    uint64_t busy_time;      /* ticks spent in vCPUs */
+    struct pqueue sleepers;  /* vCPUs that wait; they ran here last. Key: deadline */
     /* What this hart's timer must not miss. Written under LOCK_SCHED, read without. */
     _Atomic uint64_t slice_end;      /* when `current` must make room; UINT64_MAX: nobody waits */
     _Atomic uint64_t first_deadline; /* of the sleepers */
     uint64_t guest_deadline;         /* of the running guest's timer; this hart's alone */
-    uint32_t lock_ranks;       /* debug: locks held, by rank */
+    uint32_t lock_ranks;             /* debug: locks held, by rank */
 };
 
 extern struct hart *harts[HART_MAX];

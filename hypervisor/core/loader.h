@@ -31,7 +31,7 @@ struct load_plan {
     struct load_segment segments[LOAD_SEGMENT_MAX];
     unsigned count;
     struct gpa entry;
-    struct gpa fdt; /* LOAD_FDT_SIZE bytes, page-aligned, no segment there */
+    struct gpa fdt;                    /* LOAD_FDT_SIZE bytes, page-aligned, no segment there */
     uint64_t initrd_start, initrd_end; /* GPA; both 0 without an initramfs */
 };
 

@@ -33,7 +33,10 @@ struct lock {
     enum lock_rank rank;
 };
 
-#define LOCK_INITIALIZER(r) {.rank = (r)}
+#define LOCK_INITIALIZER(r)                                                                        \
+    {                                                                                              \
+        .rank = (r)                                                                                \
+    }
 
 void lock_acquire(struct lock *lock);
 void lock_release(struct lock *lock);

@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 enum memory_owner {
-    MEMORY_NONE = -4,       /* not RAM */
+    MEMORY_NONE = -4, /* not RAM */
     MEMORY_FREE = -3,
     MEMORY_RESERVED = -2,   /* the firmware or the device tree keeps it from us */
     MEMORY_HYPERVISOR = -1, /* code, data, stacks, tables, the image */

@@ -2,9 +2,9 @@
  * The scheduler: vCPUs of all capsules share all harts, fairly by weight, preemptively.
  *
  * One queue orders the ready vCPUs by virtual run time (time run, divided by weight); a hart takes
- * the vCPU that has run least. Those that wait are kept, by deadline, at the hart they ran on. There is no periodic
- * tick: a hart's timer is set to the earliest of the end of its slice (only when somebody waits
- * for a hart), its guest's own timer, and the first sleeper's deadline.
+ * the vCPU that has run least. Those that wait are kept, by deadline, at the hart they ran on.
+ * There is no periodic tick: a hart's timer is set to the earliest of the end of its slice (only
+ * when somebody waits for a hart), its guest's own timer, and the first sleeper's deadline.
  * Everything here is guarded by one lock, LOCK_SCHED; docs/architecture.md has the policy.
  */
 #ifndef CORE_SCHED_H
@@ -34,7 +34,8 @@ static inline bool sched_must_leave(const struct hart *hart)
 {
     return atomic_load_explicit(&hart->reschedule, memory_order_relaxed);
 }
-/* The hart's timer has fired: wakes sleepers whose deadline has passed, ends a slice that is over. */
+/* The hart's timer has fired: wakes sleepers whose deadline has passed, ends a slice that is over.
+ */
 void sched_timer(struct hart *hart);
 /* Sets this hart's timer to the earliest thing that it must not miss. On the hart itself. */
 void sched_update_timer(struct hart *hart);

@@ -32,21 +32,21 @@ enum vcpu_hsm {
 struct vcpu {
     struct vcpu_arch arch; /* first: the trap code finds it by a fixed offset */
     struct capsule *capsule;
-    unsigned id; /* the guest's hart id: 0 .. vcpu_count-1 */
+    unsigned id;     /* the guest's hart id: 0 .. vcpu_count-1 */
     _Atomic int hsm; /* enum vcpu_hsm */
 
     /* Scheduler; LOCK_SCHED. */
     enum vcpu_run run;
-    bool stop;              /* asked, while running, to go off when it leaves its hart */
-    bool block;             /* asked, while running, to wait when it leaves its hart */
-    uint64_t block_until;   /* deadline of that wait */
-    bool wake_pending;      /* woken between asking and waiting */
+    bool stop;                /* asked, while running, to go off when it leaves its hart */
+    bool block;               /* asked, while running, to wait when it leaves its hart */
+    uint64_t block_until;     /* deadline of that wait */
+    bool wake_pending;        /* woken between asking and waiting */
     struct pqueue_node ready; /* key: virtual run time */
     struct pqueue_node sleep; /* key: deadline */
-    uint64_t virtual_time;  /* ticks run, scaled by weight */
-    struct hart *hart;      /* the one it runs on or last ran on */
-    uint64_t run_time;      /* ticks */
-    uint64_t steal_time;    /* ticks ready but not running */
+    uint64_t virtual_time;    /* ticks run, scaled by weight */
+    struct hart *hart;        /* the one it runs on or last ran on */
+    uint64_t run_time;        /* ticks */
+    uint64_t steal_time;      /* ticks ready but not running */
     uint64_t ready_since;
 };
 
