@@ -1,0 +1,91 @@
+/*
+ * The state of a capsule's virtual devices. Private to the machine: the world outside sees
+ * machine.h. All of it is guarded by the capsule's lock unless it says otherwise.
+ */
+#ifndef MACHINE_DEVICES_H
+#define MACHINE_DEVICES_H
+
+#include "machine.h"
+
+#define UART_FIFO_SIZE 16
+
+struct uart_fifo {
+    uint8_t bytes[UART_FIFO_SIZE];
+    unsigned first, count;
+};
+
+struct uart {
+    uint8_t ier, fcr, lcr, mcr, scr, dll, dlm;
+    uint8_t line_errors;  /* LSR's error bits, which a read clears */
+    uint8_t modem_deltas; /* MSR's low half, which a read clears */
+    bool thre_interrupt;  /* raised and not yet acknowledged */
+    struct uart_fifo receive, transmit;
+};
+
+/* As on `virt`: sources 1 .. 95, and a machine and a supervisor context for each hart. */
+#define PLIC_SOURCES      96
+#define PLIC_WORDS        (PLIC_SOURCES / 32)
+#define PLIC_PRIORITY_MAX 7
+#define PLIC_CONTEXTS     (2 * CAPSULE_VCPU_MAX)
+
+struct plic {
+    uint8_t priority[PLIC_SOURCES];
+    uint32_t level[PLIC_WORDS];   /* the wires from the devices */
+    uint32_t pending[PLIC_WORDS]; /* the IP bits */
+    uint32_t claimed[PLIC_WORDS]; /* the gateway waits for the completion */
+    uint32_t enable[PLIC_CONTEXTS][PLIC_WORDS];
+    uint8_t threshold[PLIC_CONTEXTS];
+    uint64_t driven; /* harts whose external interrupt line is up, by bit */
+};
+
+struct rtc {
+    uint64_t offset; /* ns that the guest has moved its clock by */
+    uint64_t alarm;  /* ns since the epoch */
+    uint32_t latched_high;
+    bool alarm_running, interrupt_enabled, interrupt_pending;
+};
+
+/* What a device asks of the capsule's life cycle: carried out when its lock is released. */
+enum machine_wish {
+    WISH_NONE,
+    WISH_STOP,
+    WISH_RESTART
+};
+
+/* Where a vCPU goes on after a non-retentive suspend; its own hart's alone. */
+struct suspend {
+    bool retentive;
+    struct gpa resume;
+    uint64_t opaque;
+};
+
+struct machine {
+    struct capsule *capsule;
+    struct uart uart;
+    struct plic plic;
+    struct rtc rtc;
+    enum machine_wish wish;
+    uint64_t console_waiters; /* vCPUs that wait for room in the console, by bit */
+    struct suspend suspend[CAPSULE_VCPU_MAX];
+};
+
+/* A device register is read or written: false when it does not answer to this access. */
+bool uart_access(struct machine *machine, struct mmio *mmio);
+bool plic_access(struct machine *machine, struct mmio *mmio);
+bool rtc_access(struct machine *machine, struct mmio *mmio);
+bool syscon_access(struct machine *machine, struct mmio *mmio);
+bool virtio_empty_access(struct machine *machine, struct mmio *mmio);
+
+void uart_reset(struct machine *machine);
+/* Room for output or new input has appeared. */
+void uart_event(struct machine *machine);
+
+void plic_reset(struct machine *machine);
+/* The wire of a device: level-sensitive. */
+void plic_set_level(struct machine *machine, unsigned source, bool high);
+
+void rtc_reset(struct machine *machine);
+/* Has the alarm's time come? */
+void rtc_check_alarm(struct machine *machine);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * The bus of a capsule's machine: which device answers at which address, and which widths it
+ * takes. Everything else on the bus is a hole, whose accesses fault in the guest.
+ *
+ * A device works under its capsule's lock. What it asks for that takes this lock again (stopping
+ * or restarting the capsule) it leaves in machine->wish, which is granted after the release.
+ */
+#include "devices.h"
+#include "memory.h"
+#include "sched.h"
+
+struct device {
+    uint64_t base, size;
+    unsigned widths; /* the access sizes that it takes, added up */
+    bool (*access)(struct machine *machine, struct mmio *mmio);
+};
+
+/* The widths are those of QEMU's models of these devices. */
+static const struct device devices[] = {
+    {MACHINE_UART_BASE, MACHINE_UART_SIZE, 1 | 2 | 4 | 8, uart_access},
+    {MACHINE_PLIC_BASE, MACHINE_PLIC_SIZE, 4, plic_access},
+    {MACHINE_VIRTIO_BASE, MACHINE_VIRTIO_SIZE *MACHINE_VIRTIO_COUNT, 1 | 2 | 4,
+     virtio_empty_access},
+    {MACHINE_SYSCON_BASE, MACHINE_SYSCON_SIZE, 2 | 4, syscon_access},
+    {MACHINE_RTC_BASE, MACHINE_RTC_SIZE, 4, rtc_access},
+};
+
+static const struct device *find_device(uint64_t address, unsigned size)
+{
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+        const struct device *device = &devices[i];
+        uint64_t offset = address - device->base; /* wraps below the base */
+        if (offset < device->size)
+            return size & device->widths && address % size == 0 ? device : NULL;
+    }
+    return NULL;
+}
+
+/* The calls may find that somebody else has stopped the capsule first: then that is what happens.
+ */
+static void grant(struct capsule *capsule, enum machine_wish wish)
+{
+    if (wish == WISH_STOP)
+        capsule_stop(capsule);
+    else if (wish == WISH_RESTART)
+        capsule_restart(capsule);
+}
+
+bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool write, uint64_t *value)
+{
+    struct capsule *capsule = vcpu->capsule;
+    const struct device *device = find_device(address.value, size);
+    if (!device)
+        return false;
+    struct mmio mmio = {
+        .offset = address.value - device->base,
+        .size = size,
+        .write = write,
+        .value = write ? *value : 0,
+    };
+    lock_acquire(&capsule->lock);
+    struct machine *machine = capsule->arch.machine;
+    bool answered = device->access(machine, &mmio);
+    rtc_check_alarm(machine);
+    enum machine_wish wish = machine->wish;
+    machine->wish = WISH_NONE;
+    lock_release(&capsule->lock);
+    if (answered && !write)
+        *value = mmio.value;
+    grant(capsule, wish);
+    return answered;
+}
+
+enum error machine_create(struct capsule *capsule)
+{
+    struct machine *machine = memory_alloc_pages(align_up(sizeof *machine, PAGE_SIZE));
+    if (!machine)
+        return ERROR_NO_MEMORY;
+    machine->capsule = capsule;
+    capsule->arch.machine = machine;
+    machine_reset(capsule);
+    return OK;
+}
+
+void machine_destroy(struct capsule *capsule)
+{
+    struct machine *machine = capsule->arch.machine;
+    if (!machine)
+        return;
+    capsule->arch.machine = NULL;
+    memory_free_pages(machine, align_up(sizeof *machine, PAGE_SIZE));
+}
+
+void machine_reset(struct capsule *capsule)
+{
+    struct machine *machine = capsule->arch.machine;
+    if (!machine)
+        return;
+    machine->wish = WISH_NONE;
+    machine->console_waiters = 0;
+    plic_reset(machine);
+    uart_reset(machine);
+    rtc_reset(machine);
+}
+
+static void wake_console_waiters(struct machine *machine)
+{
+    uint64_t waiters = machine->console_waiters;
+    machine->console_waiters = 0;
+    for (unsigned id = 0; waiters; id++, waiters >>= 1)
+        if (waiters & 1)
+            sched_wake(machine->capsule->vcpus[id]);
+}
+
+void machine_console_event(struct capsule *capsule)
+{
+    struct machine *machine = capsule->arch.machine;
+    if (!machine)
+        return;
+    uart_event(machine);
+    rtc_check_alarm(machine);
+    wake_console_waiters(machine);
+}

@@ -1,0 +1,52 @@
+/* See sbi_console.h. */
+#include "sbi_console.h"
+#include "devices.h"
+#include "entry.h"
+#include "port.h"
+#include "sched.h"
+
+/* A call must not keep the hart for long: the serial port is slow. */
+#define SERIAL_WRITE_MAX 256
+
+static bool has_property(const struct capsule *capsule, uint64_t property)
+{
+    return capsule->config.properties & property;
+}
+
+size_t sbi_console_write(struct capsule *capsule, const uint8_t *bytes, size_t count)
+{
+    if (!has_property(capsule, DIOSIX_PROPERTY_CONSOLE_WRITE))
+        return console_write(capsule, bytes, count);
+    if (count > SERIAL_WRITE_MAX)
+        count = SERIAL_WRITE_MAX;
+    port_serial_write((const char *)bytes, count);
+    return count;
+}
+
+size_t sbi_console_read(struct capsule *capsule, uint8_t *bytes, size_t count)
+{
+    if (has_property(capsule, DIOSIX_PROPERTY_CONSOLE_READ))
+        return console_take_serial(bytes, count);
+    return console_read(capsule, bytes, count);
+}
+
+/* Room that appears before the vCPU is noted as waiting is seen in the check after it; room that
+ * appears later wakes it through machine_console_event(). */
+static void wait_for_room(struct vcpu *vcpu)
+{
+    struct capsule *capsule = vcpu->capsule;
+    lock_acquire(&capsule->lock);
+    capsule->arch.machine->console_waiters |= UINT64_C(1) << vcpu->id;
+    lock_release(&capsule->lock);
+    sched_block_current(vcpu, interrupt_deadline(port_hart(), vcpu));
+    if (console_space(capsule) != 0)
+        sched_wake(vcpu);
+}
+
+void sbi_console_write_blocking(struct sbi_call *call, uint8_t byte)
+{
+    if (sbi_console_write(call->vcpu->capsule, &byte, 1) == 1)
+        return;
+    wait_for_room(call->vcpu);
+    call->again = true;
+}

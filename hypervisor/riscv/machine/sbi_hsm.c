@@ -1,0 +1,132 @@
+/*
+ * HSM: the states of harts (SBI 3.0, chapter 9).
+ *
+ * vcpu->hsm changes only here, by compare-and-exchange, so that of two concurrent calls one wins:
+ *
+ *   STOPPED -> START_PENDING -> STARTED              hart_start, by any other hart
+ *   STARTED -> STOP_PENDING -> STOPPED               hart_stop; the second step when it has left
+ *   STARTED -> SUSPENDED -> STARTED                  hart_suspend; the second when it enters again
+ *
+ * A vCPU that stops is STOPPED only once its registers are off the hart: from then on hart_start
+ * may set them anew, from another hart, at any time.
+ */
+#include "devices.h"
+#include "entry.h"
+#include "port.h"
+#include "sbi.h"
+#include "sched.h"
+
+enum {
+    HART_START = 0,
+    HART_STOP = 1,
+    HART_GET_STATUS = 2,
+    HART_SUSPEND = 3
+};
+
+/* 9.4, table of suspend types. */
+#define SUSPEND_RETENTIVE     0x00000000U
+#define SUSPEND_NON_RETENTIVE 0x80000000U
+
+static bool change_state(struct vcpu *vcpu, int from, int to)
+{
+    return atomic_compare_exchange_strong(&vcpu->hsm, &from, to);
+}
+
+/* Can a hart start there? At least one instruction must be in RAM. */
+static bool is_entry(const struct capsule *capsule, uint64_t address)
+{
+    return address % 2 == 0 && capsule_memory(capsule, gpa(address), 2) != NULL;
+}
+
+static long start(struct sbi_call *call, uint64_t hart_id, uint64_t address, uint64_t opaque)
+{
+    struct vcpu *target = sbi_target(call, hart_id);
+    if (!target)
+        return SBI_ERR_INVALID_PARAM;
+    if (!is_entry(target->capsule, address))
+        return SBI_ERR_INVALID_ADDRESS;
+    if (!change_state(target, HSM_STOPPED, HSM_START_PENDING))
+        return atomic_load(&target->hsm) == HSM_STOP_PENDING ? SBI_ERR_FAILED
+                                                             : SBI_ERR_ALREADY_AVAILABLE;
+    port_vcpu_reset(target, gpa(address), hart_id, opaque);
+    atomic_store(&target->hsm, HSM_STARTED);
+    sched_start(target);
+    return SBI_SUCCESS;
+}
+
+static long stop(struct sbi_call *call)
+{
+    if (!change_state(call->vcpu, HSM_STARTED, HSM_STOP_PENDING))
+        return SBI_ERR_FAILED;
+    sched_stop_current(call->vcpu);
+    call->replaced = true; /* it does not return */
+    return SBI_SUCCESS;
+}
+
+static long status(struct sbi_call *call, uint64_t hart_id)
+{
+    const struct vcpu *target = sbi_target(call, hart_id);
+    if (!target)
+        return SBI_ERR_INVALID_PARAM;
+    call->value = (uint64_t)atomic_load(&target->hsm);
+    return SBI_SUCCESS;
+}
+
+/* A retentive suspend returns as any call does, only later; the registers of the other kind are
+ * set when it ends, because until then the enabled interrupts decide when that is. */
+static long suspend(struct sbi_call *call, uint32_t type, uint64_t resume, uint64_t opaque)
+{
+    struct vcpu *vcpu = call->vcpu;
+    if (type != SUSPEND_RETENTIVE && type != SUSPEND_NON_RETENTIVE)
+        return SBI_ERR_INVALID_PARAM;
+    bool retentive = type == SUSPEND_RETENTIVE;
+    if (!retentive && !is_entry(vcpu->capsule, resume))
+        return SBI_ERR_INVALID_ADDRESS;
+    vcpu->capsule->arch.machine->suspend[vcpu->id] = (struct suspend){
+        .retentive = retentive,
+        .resume = gpa(resume),
+        .opaque = opaque,
+    };
+    if (!change_state(vcpu, HSM_STARTED, HSM_SUSPENDED))
+        return SBI_ERR_FAILED;
+    sched_block_current(vcpu, interrupt_deadline(port_hart(), vcpu));
+    return SBI_SUCCESS;
+}
+
+void sbi_hsm_enter(struct vcpu *vcpu)
+{
+    if (atomic_load(&vcpu->hsm) != HSM_SUSPENDED)
+        return;
+    const struct suspend *suspend = &vcpu->capsule->arch.machine->suspend[vcpu->id];
+    if (!suspend->retentive)
+        port_vcpu_reset(vcpu, suspend->resume, vcpu->id, suspend->opaque);
+    atomic_store(&vcpu->hsm, HSM_STARTED);
+}
+
+void sbi_hsm_leave(struct vcpu *vcpu)
+{
+    change_state(vcpu, HSM_STOP_PENDING, HSM_STOPPED);
+}
+
+static void handle(struct sbi_call *call)
+{
+    const uint64_t *args = call->args;
+    switch (call->function) {
+    case HART_START:
+        call->error = start(call, args[0], args[1], args[2]);
+        break;
+    case HART_STOP:
+        call->error = stop(call);
+        break;
+    case HART_GET_STATUS:
+        call->error = status(call, args[0]);
+        break;
+    case HART_SUSPEND:
+        call->error = suspend(call, (uint32_t)args[0], args[1], args[2]);
+        break;
+    default:
+        call->error = SBI_ERR_NOT_SUPPORTED;
+    }
+}
+
+const struct sbi_extension sbi_hsm = {.first = 0x48534D, .last = 0x48534D, .handle = handle};
