@@ -36,8 +36,7 @@ $(HV_BUILD)/%.o: hypervisor/%.S $(BUILD)/config/compile
 	$(call brief,AS,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_INCLUDES) -MMD -MP -c -o $@ $<
 
 # The one file with FP instructions; it is called only on harts that have them.
-$(HV_BUILD)/riscv/fp.o: RISCV_ARCH := -march=rv64imafdc_zicsr_zifencei -mabi=lp64 -mcmodel=medany
-$(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH) -g
+$(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 
 $(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp $(BUILD)/config/compile
 	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \

@@ -4,14 +4,20 @@
 # on any 64-bit hart that Linux runs on.
 
 RISCV_PREFIX := riscv64-unknown-elf-
-RISCV_ARCH := -march=rv64imac_zicsr_zifencei -mabi=lp64 -mcmodel=medany
 RISCV_MULTILIB := rv64imac/lp64
 
 ifeq ($(TOOLCHAIN),clang)
-RISCV_CC := clang --target=riscv64-unknown-elf -fuse-ld=lld
+RISCV_CC := clang --target=riscv64-unknown-elf -fuse-ld=lld -Wno-unused-command-line-argument
+# Until version 16 clang counts these two among the base ISA and does not know their names.
+RISCV_ARCH_BASE := $(shell $(RISCV_CC) -march=rv64i_zicsr_zifencei -E -x c /dev/null \
+	>/dev/null 2>&1 && echo _zicsr_zifencei)
 else
+RISCV_ARCH_BASE := _zicsr_zifencei
 RISCV_CC := $(RISCV_PREFIX)gcc
 endif
+RISCV_MODEL := -mabi=lp64 -mcmodel=medany
+RISCV_ARCH := -march=rv64imac$(RISCV_ARCH_BASE) $(RISCV_MODEL)
+RISCV_ARCH_FP := -march=rv64imafdc$(RISCV_ARCH_BASE) $(RISCV_MODEL)
 RISCV_AR := $(RISCV_PREFIX)ar
 RISCV_NM := $(RISCV_PREFIX)nm
 RISCV_OBJCOPY := $(RISCV_PREFIX)objcopy
