@@ -1,0 +1,382 @@
+/*
+ * Everything is read in the order in which it is needed: first the serial port, so that what is
+ * wrong can be said; then the rest. Each part takes what makes sense and skips what does not.
+ */
+#include "platform.h"
+#include "devicetree.h"
+#include "driver.h"
+#include "hart.h"
+#include "isa.h"
+#include "log.h"
+#include "memory.h"
+#include <libfdt.h>
+#include <string.h>
+
+#define FALLBACK_TIMEBASE 10000000 /* so that nobody divides by 0 before it is known */
+
+static const struct timer_driver *const timer_drivers[] = {&clint, &aclint_mtimer, &aclint_mswi};
+
+static const void *tree;
+static struct platform_hart listed[HART_MAX];
+static struct isa isas[HART_MAX];
+static unsigned listed_count;
+static uint64_t timebase = FALLBACK_TIMEBASE;
+static const char *bootargs_words = "";
+static uint64_t initrd_start, initrd_size;
+static int serial_node = -1;
+static const struct power_driver *power;
+static struct machine_isa guest_isa;
+
+/* Device-tree names of what guests may use for address translation, the smallest first. */
+static const char *const mmu_types[] = {"riscv,sv39", "riscv,sv48", "riscv,sv57"};
+static unsigned mmu_type; /* the smallest among the harts */
+
+/* ---- Memory ---- */
+
+/* All regions of a node's `reg`. */
+static void each_region(int node, enum error (*take)(struct hpa base, uint64_t size))
+{
+    uint64_t base, size;
+
+    for (unsigned i = 0; devicetree_reg(tree, node, i, &base, &size); i++) {
+        enum error error = size > 0 ? take(hpa(base), size) : OK;
+
+        if (error)
+            log_error("memory at 0x%llx: %s", (unsigned long long)base, error_name(error));
+    }
+}
+
+static enum error reserve(struct hpa base, uint64_t size)
+{
+    return memory_reserve(base, size, MEMORY_RESERVED);
+}
+
+static bool is_memory(int node)
+{
+    const char *type = devicetree_string(tree, node, "device_type");
+
+    return type && !strcmp(type, "memory") && devicetree_is_okay(tree, node);
+}
+
+static void reserve_entries(void)
+{
+    uint64_t base, size;
+
+    for (int i = 0; i < fdt_num_mem_rsv(tree); i++) {
+        if (fdt_get_mem_rsv(tree, i, &base, &size) == 0 && size > 0)
+            reserve(hpa(base), size);
+    }
+}
+
+static bool read_memory(void)
+{
+    int node, reserved = fdt_path_offset(tree, "/reserved-memory");
+
+    fdt_for_each_subnode(node, tree, 0)
+    {
+        if (is_memory(node))
+            each_region(node, memory_add);
+    }
+    /* What has two owners stays with the first: first what we need ourselves, so that it can be
+     * given back, and last what firmware keeps. */
+    memory_reserve(hpa_of(tree), fdt_totalsize(tree), MEMORY_HYPERVISOR);
+    if (initrd_size > 0)
+        memory_reserve(hpa(initrd_start), initrd_size, MEMORY_HYPERVISOR);
+    reserve_entries();
+    if (reserved >= 0) {
+        fdt_for_each_subnode(node, tree, reserved)
+        {
+            if (devicetree_is_okay(tree, node))
+                each_region(node, reserve);
+        }
+    }
+    return memory_owned(MEMORY_FREE) > 0;
+}
+
+/* ---- /chosen ---- */
+
+static void read_chosen(void)
+{
+    int chosen = fdt_path_offset(tree, "/chosen");
+    const char *words = chosen < 0 ? NULL : devicetree_string(tree, chosen, "bootargs");
+    uint64_t end;
+
+    if (words)
+        bootargs_words = words;
+    if (chosen >= 0 && devicetree_u64(tree, chosen, "linux,initrd-start", &initrd_start) &&
+        devicetree_u64(tree, chosen, "linux,initrd-end", &end) && end > initrd_start)
+        initrd_size = end - initrd_start;
+}
+
+/* ---- Harts ---- */
+
+static struct isa read_isa(int cpu)
+{
+    int length;
+    const char *list = fdt_getprop(tree, cpu, "riscv,isa-extensions", &length);
+    const char *string = devicetree_string(tree, cpu, "riscv,isa");
+
+    if (list && length > 0)
+        return isa_of_list(list, length);
+    return isa_of_string(string ? string : "");
+}
+
+static unsigned read_mmu_type(int cpu)
+{
+    const char *type = devicetree_string(tree, cpu, "mmu-type");
+    unsigned i = type ? 0 : sizeof mmu_types / sizeof mmu_types[0];
+
+    while (i < sizeof mmu_types / sizeof mmu_types[0] && strcmp(type, mmu_types[i]))
+        i++;
+    return i;
+}
+
+static bool is_listed(uint64_t id)
+{
+    for (unsigned i = 0; i < listed_count; i++) {
+        if (listed[i].id == id)
+            return true;
+    }
+    return false;
+}
+
+static void add_hart(int cpu)
+{
+    const unsigned kinds = sizeof mmu_types / sizeof mmu_types[0];
+    const char *type = devicetree_string(tree, cpu, "device_type");
+    unsigned mmu = read_mmu_type(cpu);
+    uint64_t id;
+
+    if (!type || strcmp(type, "cpu") || !devicetree_is_okay(tree, cpu) ||
+        !devicetree_hart_id(tree, cpu, &id) || is_listed(id))
+        return;
+    if (listed_count == HART_MAX) {
+        log_error("hart %llu is left out: at most %u are supported", (unsigned long long)id,
+                  HART_MAX);
+        return;
+    }
+    listed[listed_count] = (struct platform_hart){.id = id, .has_mmu = mmu < kinds};
+    isas[listed_count++] = read_isa(cpu);
+    if (mmu < mmu_type)
+        mmu_type = mmu;
+}
+
+static bool read_harts(void)
+{
+    int cpu, cpus = fdt_path_offset(tree, "/cpus");
+    bool has_timebase = cpus >= 0 && devicetree_u64(tree, cpus, "timebase-frequency", &timebase);
+
+    if (cpus < 0)
+        return false;
+    mmu_type = sizeof mmu_types / sizeof mmu_types[0] - 1;
+    fdt_for_each_subnode(cpu, tree, cpus)
+    {
+        /* Old trees have the frequency in each hart's node. */
+        if (!has_timebase)
+            has_timebase = devicetree_u64(tree, cpu, "timebase-frequency", &timebase);
+        add_hart(cpu);
+    }
+    if (!has_timebase || timebase == 0) {
+        log_error("the device tree has no timebase-frequency");
+        timebase = FALLBACK_TIMEBASE;
+        return false;
+    }
+    return listed_count > 0;
+}
+
+unsigned platform_hart_count(void)
+{
+    return listed_count;
+}
+
+const struct platform_hart *platform_hart(unsigned index)
+{
+    return &listed[index];
+}
+
+/* The extensions of all harts that may run guests. A tree that gives no hart an MMU means all. */
+static struct isa common_isa(void)
+{
+    struct isa common = {{UINT64_MAX, UINT64_MAX}};
+    bool any_mmu = false;
+
+    for (unsigned i = 0; i < listed_count; i++)
+        any_mmu |= listed[i].has_mmu;
+    for (unsigned i = 0; i < listed_count; i++) {
+        if (listed[i].has_mmu || !any_mmu)
+            common = isa_intersection(common, isas[i]);
+    }
+    return common;
+}
+
+void platform_set_hart_features(const struct hart_features *common)
+{
+    struct isa isa = common_isa();
+
+    isa_limit(&isa, common);
+    isa_format(&isa, &guest_isa);
+    guest_isa.mmu_type = mmu_types[mmu_type];
+}
+
+const struct machine_isa *platform_guest_isa(void)
+{
+    return &guest_isa;
+}
+
+/* ---- Devices ---- */
+
+/* The node that stdout-path names, by path or alias, with options behind a colon (Devicetree
+ * 0.4, 3.6); negative if there is none. */
+static int stdout_node(void)
+{
+    int chosen = fdt_path_offset(tree, "/chosen");
+    const char *path = chosen < 0 ? NULL : devicetree_string(tree, chosen, "stdout-path");
+
+    if (!path)
+        return -1;
+    const char *colon = strchr(path, ':');
+
+    return fdt_path_offset_namelen(tree, path, colon ? (int)(colon - path) : (int)strlen(path));
+}
+
+static void find_serial(void)
+{
+    int node = stdout_node();
+
+    if (node >= 0 && serial_init(tree, node)) {
+        serial_node = node;
+        return;
+    }
+    for (node = fdt_next_node(tree, -1, NULL); node >= 0; node = fdt_next_node(tree, node, NULL)) {
+        if (devicetree_is_okay(tree, node) && serial_init(tree, node)) {
+            serial_node = node;
+            return;
+        }
+    }
+}
+
+static void probe_node(int node)
+{
+    for (unsigned i = 0; i < sizeof timer_drivers / sizeof timer_drivers[0]; i++) {
+        if (devicetree_is_compatible(tree, node, timer_drivers[i]->compatible))
+            timer_drivers[i]->probe(tree, node);
+    }
+    if (devicetree_is_compatible(tree, node, plic.compatible))
+        plic.probe(tree, node);
+    if (!power && devicetree_is_compatible(tree, node, power_sifive_test.compatible) &&
+        power_sifive_test.probe(tree, node))
+        power = &power_sifive_test;
+}
+
+static bool find_devices(void)
+{
+    for (int node = fdt_next_node(tree, -1, NULL); node >= 0;
+         node = fdt_next_node(tree, node, NULL)) {
+        if (devicetree_is_okay(tree, node))
+            probe_node(node);
+    }
+    for (unsigned i = 0; i < listed_count; i++) {
+        if (!clint_serves(listed[i].id))
+            log_error("hart %llu has no timer or no inter-processor interrupt",
+                      (unsigned long long)listed[i].id);
+    }
+    return clint_serves(listed[0].id);
+}
+
+/* The controller that a node's `interrupts` go to (Devicetree 0.4, 2.4.1); negative if none. */
+static int interrupt_parent(int node)
+{
+    for (; node >= 0; node = fdt_parent_offset(tree, node)) {
+        uint32_t phandle;
+
+        if (devicetree_u32(tree, node, "interrupt-parent", &phandle))
+            return fdt_node_offset_by_phandle(tree, phandle);
+    }
+    return -1;
+}
+
+/* The serial port's source at the PLIC; 0 if it has none. */
+static unsigned serial_source(void)
+{
+    int length, parent = interrupt_parent(serial_node);
+    const fdt32_t *source = fdt_getprop(tree, serial_node, "interrupts", &length);
+
+    if (source && length >= 4)
+        return parent >= 0 && devicetree_is_compatible(tree, parent, plic.compatible)
+                   ? fdt32_to_cpu(source[0])
+                   : 0;
+    source = fdt_getprop(tree, serial_node, "interrupts-extended", &length);
+    if (!source || length < 8)
+        return 0;
+    parent = fdt_node_offset_by_phandle(tree, fdt32_to_cpu(source[0]));
+    return parent >= 0 && devicetree_is_compatible(tree, parent, plic.compatible)
+               ? fdt32_to_cpu(source[1])
+               : 0;
+}
+
+/* The first hart looks after the port. */
+static void connect_serial(void)
+{
+    unsigned source = serial_node < 0 ? 0 : serial_source();
+
+    if (source && plic_route(source, listed[0].id))
+        serial_set_interrupt_source(source);
+}
+
+/* ---- */
+
+bool platform_init(const void *fdt)
+{
+    /* The size that the tree states is all that bounds the check: there is no other. */
+    if (((uintptr_t)fdt & 7) || fdt_check_header(fdt) || fdt_check_full(fdt, fdt_totalsize(fdt))) {
+        log_error("there is no device tree, or it is damaged");
+        return false;
+    }
+    tree = fdt;
+    find_serial();
+    read_chosen();
+    if (!read_harts() || !read_memory()) {
+        log_error("the device tree names no hart or no memory that can be used");
+        return false;
+    }
+    if (!find_devices()) {
+        log_error("the device tree has no timer for the first hart");
+        return false;
+    }
+    connect_serial();
+    return true;
+}
+
+const void *platform_fdt(void)
+{
+    return tree;
+}
+
+uint64_t platform_timebase(void)
+{
+    return timebase;
+}
+
+const char *platform_bootargs(void)
+{
+    return bootargs_words;
+}
+
+bool platform_initrd(uint64_t *start, uint64_t *size)
+{
+    *start = initrd_start;
+    *size = initrd_size;
+    return initrd_size > 0;
+}
+
+void platform_power_off(bool failed)
+{
+    if (power)
+        power->off(failed);
+}
+
+void platform_reset(void)
+{
+    if (power)
+        power->reset();
+}

@@ -1,0 +1,41 @@
+/*
+ * The physical machine as its device tree describes it. Read once at boot, by one hart, before
+ * anything else; afterwards all this is constant.
+ */
+#ifndef RISCV_PLATFORM_H
+#define RISCV_PLATFORM_H
+
+#include "hart_arch.h"
+#include "serial.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Reads the tree: memory and reservations go into the memory map, drivers are bound, harts listed.
+ * False, and logged where that can be seen, when the machine cannot be used: the tree is damaged,
+ * or has no memory, no hart, no timer or no timebase. */
+bool platform_init(const void *fdt);
+
+struct platform_hart {
+    uint64_t id;
+    bool has_mmu; /* so it may run guests; features.h finds out for sure */
+};
+
+/* The harts that the tree says are usable, in its order. */
+unsigned platform_hart_count(void);
+const struct platform_hart *platform_hart(unsigned index);
+
+uint64_t platform_timebase(void);    /* ticks a second of mtime and the time CSR; never 0 */
+const char *platform_bootargs(void); /* "" when there are none */
+const void *platform_fdt(void);
+/* The initrd that a boot loader passed. It lies in memory that is the hypervisor's. */
+bool platform_initrd(uint64_t *start, uint64_t *size);
+
+/* What all harts that run guests were found to have: platform_guest_isa() says no more than that.
+ * Call it before the first guest's device tree is made. */
+void platform_set_hart_features(const struct hart_features *common);
+
+/* Turns the machine off, or starts it again. They return if it has no device for it. */
+void platform_power_off(bool failed);
+void platform_reset(void);
+
+#endif

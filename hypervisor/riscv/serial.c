@@ -1,0 +1,131 @@
+#include "serial.h"
+#include "devicetree.h"
+#include "driver.h"
+#include "lock.h"
+#include "platform.h"
+#include "port.h"
+#include "ring.h"
+
+#define INPUT_SIZE       1024
+#define POLLS_PER_SECOND 50
+
+/* How often a port without room is asked again. At a slow 9,600 baud a character takes a
+ * millisecond; a register is read in 50 ns or more. */
+#define PATIENCE 1000000
+
+static const struct serial_driver *const drivers[] = {&uart_ns16550, &uart_sifive, &uart_htif};
+static const struct serial_driver *driver; /* NULL: no serial port */
+static struct lock lock = LOCK_INITIALIZER(LOCK_SERIAL);
+static uint8_t input_bytes[INPUT_SIZE];
+static struct ring input = {.buffer = input_bytes, .size = INPUT_SIZE};
+static unsigned interrupt_source;
+static uint64_t next_poll;
+static bool jammed; /* the last character found no room in all that time */
+
+bool serial_init(const void *fdt, int node)
+{
+    for (unsigned i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
+        if (devicetree_is_compatible(fdt, node, drivers[i]->compatible) &&
+            drivers[i]->probe(fdt, node)) {
+            driver = drivers[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+void serial_set_interrupt_source(unsigned source)
+{
+    if (!driver || !driver->enable_interrupt)
+        return;
+    interrupt_source = source;
+    driver->enable_interrupt();
+}
+
+unsigned serial_interrupt_source(void)
+{
+    return interrupt_source;
+}
+
+/* Once jammed, each further character has one try: what is lost is lost anyway. */
+static void put(char character)
+{
+    for (unsigned tries = jammed ? 1 : PATIENCE; tries > 0; tries--) {
+        if (driver->put(character)) {
+            jammed = false;
+            return;
+        }
+        port_relax();
+    }
+    jammed = true;
+}
+
+static void write(const char *bytes, size_t count)
+{
+    for (size_t i = 0; driver && i < count; i++)
+        put(bytes[i]);
+}
+
+void port_serial_write(const char *bytes, size_t count)
+{
+    lock_acquire(&lock);
+    write(bytes, count);
+    lock_release(&lock);
+}
+
+void port_panic_write(const char *bytes, size_t count)
+{
+    write(bytes, count);
+}
+
+/* Empties the port, also when the ring is full: an interrupt that is not served comes again and
+ * again. The bound is for a port that never runs dry. */
+static void receive(void)
+{
+    lock_acquire(&lock);
+    for (unsigned i = 0; driver && i < INPUT_SIZE; i++) {
+        int character = driver->get();
+        uint8_t byte = character;
+
+        if (character < 0)
+            break;
+        ring_put(&input, &byte, 1);
+    }
+    lock_release(&lock);
+}
+
+void serial_interrupt(void)
+{
+    receive();
+}
+
+bool serial_needs_poll(void)
+{
+    return driver && !interrupt_source;
+}
+
+/* The timer is set anew often; that must not push the next look away. */
+uint64_t serial_poll_deadline(uint64_t deadline)
+{
+    return next_poll < deadline ? next_poll : deadline;
+}
+
+void serial_poll(void)
+{
+    next_poll = port_time() + platform_timebase() / POLLS_PER_SECOND;
+    receive();
+}
+
+size_t port_serial_read(char *bytes, size_t count)
+{
+    lock_acquire(&lock);
+    size_t taken = ring_get(&input, (uint8_t *)bytes, count);
+
+    lock_release(&lock);
+    return taken;
+}
+
+bool port_serial_pending(void)
+{
+    return !ring_empty(&input);
+}
