@@ -145,7 +145,7 @@ void log_flush(void)
 
 void panic(const char *format, ...)
 {
-    static _Atomic bool panicking;
+    static _Atomic uint32_t panicking;
     char line[LINE_MAX];
     va_list arguments;
 

@@ -16,6 +16,7 @@
 #include "platform.h"
 #include "port.h"
 #include "sched.h"
+#include "stack.h"
 #include "version.h"
 #include "world.h"
 #include <string.h>
@@ -35,6 +36,7 @@ static struct hart_features common;
 
 __attribute__((noreturn)) static void run_hart(struct hart *hart)
 {
+    stack_guard(hart);
     world_init_hart(hart);
     sched_run(hart);
 }
@@ -210,6 +212,7 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     if (!platform_init(fdt))
         port_halt();
     reserve_hypervisor();
+    boot_hart.arch.polls_serial = serial_needs_poll();
     bootargs_parse(platform_bootargs());
     log_info("Diosix %s, implementation 5 of the SBI", DIOSIX_VERSION);
     gather_harts();

@@ -175,6 +175,8 @@
 #define PMP_W   (1U << 1)
 #define PMP_X   (1U << 2)
 #define PMP_TOR (1U << 3)
+#define PMP_NAPOT (3U << 3)
+#define PMP_LOCK (1U << 7)
 
 #ifndef __ASSEMBLER__
 

@@ -5,7 +5,6 @@
  * whose guest runs, and zero while the hypervisor does; that is how a trap knows where it came
  * from. Machine interrupts stay disabled in the hypervisor, so only a fault interrupts it.
  */
-#include "csr.h"
 #include "offsets.h"
 
 /*

@@ -1,6 +1,8 @@
 /* See inject.h. On a hart with H the guest's trap registers are the vs* ones. */
 #include "inject.h"
+#include "capsule.h"
 #include "csr.h"
+#include "entry.h"
 #include "hart.h"
 #include "port.h"
 
@@ -15,28 +17,44 @@ static uint64_t status_after_trap(uint64_t status, bool from_supervisor)
     return after;
 }
 
-void inject_exception(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
+static void raise(struct vcpu *vcpu, uint64_t cause, uint64_t tval, uint64_t handler)
 {
     struct vcpu_arch *arch = &vcpu->arch;
     bool from_supervisor = (arch->mstatus & STATUS_MPP) == STATUS_MPP_S;
-    uint64_t vector;
     if (port_hart()->arch.features.h) {
         csr_write(CSR_VSEPC, arch->x[0]);
         csr_write(CSR_VSCAUSE, cause);
         csr_write(CSR_VSTVAL, tval);
         csr_write(CSR_VSSTATUS, status_after_trap(csr_read(CSR_VSSTATUS), from_supervisor));
-        vector = csr_read(CSR_VSTVEC);
     } else {
         csr_write(CSR_SEPC, arch->x[0]);
         csr_write(CSR_SCAUSE, cause);
         csr_write(CSR_STVAL, tval);
         arch->mstatus = status_after_trap(arch->mstatus, from_supervisor);
-        vector = csr_read(CSR_STVEC);
     }
-    arch->x[0] = vector & ~3UL; /* exceptions go to the base in both modes (12.1.2) */
+    arch->x[0] = handler;
     arch->mstatus = (arch->mstatus & ~STATUS_MPP) | STATUS_MPP_S;
 }
 
+/* A guest whose trap handler cannot be fetched would trap for ever; it is beyond help. With
+ * translation on, that shows when the fetch of the handler itself faults. */
+static bool is_beyond_help(const struct vcpu *vcpu, uint64_t cause, uint64_t handler, uint64_t satp)
+{
+    if (satp >> SATP_MODE_SHIFT == SATP_MODE_BARE)
+        return capsule_memory(vcpu->capsule, gpa(handler), 2) == NULL;
+    return cause == CAUSE_INSTRUCTION_ACCESS && vcpu->arch.x[0] == handler;
+}
+
+void inject_exception(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
+{
+    bool h = port_hart()->arch.features.h;
+    /* Exceptions go to the base in both modes of stvec (12.1.2). */
+    uint64_t handler = (h ? csr_read(CSR_VSTVEC) : csr_read(CSR_STVEC)) & ~3UL;
+    if (is_beyond_help(vcpu, cause, handler, h ? csr_read(CSR_VSATP) : csr_read(CSR_SATP)))
+        exit_crash(vcpu, cause);
+    else
+        raise(vcpu, cause, tval, handler);
+}
 void inject_illegal_instruction(struct vcpu *vcpu, uint32_t instruction)
 {
     inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, instruction);

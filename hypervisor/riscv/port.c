@@ -5,8 +5,10 @@
 #include "driver.h"
 #include "entry.h"
 #include "isolation.h"
+#include "log.h"
 #include "machine/machine.h"
 #include "platform.h"
+#include "stack.h"
 
 uint64_t port_time(void)
 {
@@ -85,4 +87,21 @@ void port_console_event(struct capsule *capsule)
     if (capsule->state == CAPSULE_RUNNING && capsule_is_prepared(capsule))
         machine_console_event(capsule);
     lock_release(&capsule->lock);
+}
+
+void port_halt(void)
+{
+    csr_write(CSR_MIE, 0);
+    for (;;)
+        __asm__ volatile("wfi");
+}
+
+void port_power_off(void)
+{
+    for (unsigned i = 0; i < hart_count; i++)
+        if (atomic_load(&harts[i]->online))
+            log_debug("hart %lu used %lu bytes of its stack", harts[i]->id, stack_used(harts[i]));
+    platform_power_off(false);
+    log_info("this machine cannot turn itself off: halted");
+    port_halt();
 }

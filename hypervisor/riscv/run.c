@@ -2,6 +2,7 @@
 #include "capsule.h"
 #include "csr.h"
 #include "entry.h"
+#include "machine/devices.h"
 #include "machine/sbi.h"
 #include "port.h"
 #include "sched.h"
