@@ -9,6 +9,7 @@
 #   tools/mkdmfs.mk    $(BUILD)/image.dmfs   guests and services as the manifest says
 #   hypervisor/        $(BUILD)/diosix.elf   the hypervisor with that image inside; diosix.bin
 #   tests/             test-unit, test-system
+#   tools/check.mk     check
 
 define HELP
 Diosix, a bare-metal hypervisor for 64-bit RISC-V
@@ -94,7 +95,7 @@ $(BUILD)/config/compile $(BUILD)/config/image: FORCE
 	@mkdir -p $(@D); echo '$(config)' | cmp -s - $@ || echo '$(config)' >$@
 FORCE:
 
-.PHONY: help image all run test check check-format check-static clean distclean FORCE
+.PHONY: help image all run test clean distclean FORCE
 
 help:
 	$(info $(HELP))@:
@@ -106,6 +107,7 @@ include tools/setup/setup.mk
 -include tools/mkdmfs.mk
 -include hypervisor/hypervisor.mk
 -include tests/tests.mk
+include tools/check.mk
 
 image all: $(BUILD)/diosix.elf $(BUILD)/diosix.bin
 
@@ -119,18 +121,6 @@ run: $(BUILD)/diosix.elf
 	$(if $(filter 1,$(V)),,@)exec $(strip $(QEMU_COMMAND))
 
 test: test-unit test-system
-
-SOURCE_FOLDERS := include hypervisor services tests
-check: check-format check-static
-
-check-format:
-	$(call brief,FORMAT,$(SOURCE_FOLDERS))find $(SOURCE_FOLDERS) -name '*.[ch]' -print0 | \
-		xargs -0 clang-format --dry-run -Werror
-
-check-static:
-	$(call brief,CPPCHECK,hypervisor services)cppcheck --quiet --error-exitcode=1 \
-		--inline-suppr --std=c11 --enable=warning,performance,portability \
-		--suppress=missingInclude -j 2 -Iinclude -Ihypervisor hypervisor services
 
 clean:
 	@rm -rf $(filter-out $(CACHE),$(wildcard $(BUILD)/*))
