@@ -1,0 +1,79 @@
+#include "console.h"
+
+#define CHUNK       512
+#define TYPED_CHUNK 256
+#define CHUNKS_MAX  16 /* of output before the user's keys get their turn */
+
+static void hint(void)
+{
+    screen_print(SGR_PLAIN SGR_BOLD
+                 "Console: Control-] opens the command line (help lists its commands), "
+                 "Control-] twice switches to the next guest." SGR_PLAIN);
+}
+
+void console_start(void)
+{
+    int guest = capsules_next_guest(NOBODY);
+
+    hint();
+    if (guest == NOBODY) {
+        screen_print("There is no guest.");
+    } else {
+        screen_attach(guest);
+        screen_close_prompt();
+    }
+    screen_flush();
+}
+
+static void take_log(void)
+{
+    char bytes[CHUNK];
+    bool shown;
+    long count;
+
+    while ((count = diosix_log_read(bytes, sizeof(bytes), &shown)) > 0)
+        screen_log(bytes, (size_t)count, shown);
+}
+
+static void take_output(void)
+{
+    char bytes[CHUNK];
+    unsigned capsule;
+
+    for (unsigned chunk = 0; chunk < CHUNKS_MAX; chunk++) {
+        long count = diosix_output_read(bytes, sizeof(bytes), &capsule);
+
+        if (count <= 0)
+            return;
+        if (capsule < CAPSULES)
+            screen_output(capsule, bytes, (size_t)count);
+    }
+}
+
+static void take_input(void)
+{
+    char bytes[TYPED_CHUNK];
+    long count = 0;
+
+    if (input_wanted())
+        count = diosix_console_read(bytes, sizeof(bytes));
+    for (long i = 0; i < count; i++)
+        input_type(bytes[i]);
+}
+
+void console_turn(uint64_t *events, uint64_t *deadline)
+{
+    take_log();
+    take_output();
+    take_input();
+    input_deliver();
+    screen_tick();
+    screen_flush();
+
+    *events = DIOSIX_EVENT_LOG | DIOSIX_EVENT_OUTPUT;
+    if (input_wanted())
+        *events |= DIOSIX_EVENT_CONSOLE;
+    *deadline = input_deadline();
+    if (screen_deadline() < *deadline)
+        *deadline = screen_deadline();
+}
