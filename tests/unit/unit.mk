@@ -23,6 +23,68 @@ test_memory_SOURCES := hypervisor/core/lock.c hypervisor/hosted/log.c
 test_pqueue_SOURCES := hypervisor/core/pqueue.c
 $(UNIT)/test_pqueue.d/hypervisor/core/pqueue.o: UNIT_EXTRA := -fsanitize-coverage=trace-pc
 test_error_SOURCES := hypervisor/core/error.c
+test_dmfs_SOURCES := hypervisor/core/dmfs.c
+test_dmfs_LIBS := -lfdt -lz -Wl,--wrap=crc32
+test_loader_SOURCES := hypervisor/core/loader.c
+test_bootargs_SOURCES := hypervisor/core/bootargs.c
+
+
+UNIT_RISCV := -iquote hypervisor/riscv -iquote hypervisor/riscv/machine -iquote hypervisor/drivers
+
+# libfdt is compiled into each test that uses it, for the sanitizers to see what it does:
+#   test_NAME_SOURCES := ... $(UNIT_FDT)   test_NAME_CFLAGS := ... $(UNIT_FDT_CFLAGS)
+UNIT_FDT_FOLDER := $(BUILD)/third_party/dtc/libfdt
+UNIT_FDT_CFLAGS := -isystem $(UNIT_FDT_FOLDER)
+UNIT_FDT := $(patsubst %,$(UNIT_FDT_FOLDER)/%.c,fdt fdt_ro fdt_addresses fdt_check fdt_strerror fdt_sw fdt_wip fdt_rw)
+$(UNIT_FDT): $(BUILD)/third_party/dtc/.stamp ;
+
+# Device trees of machines: of QEMU's, and of those in data/*.dts.
+UNIT_DATA := $(UNIT)/data
+UNIT_QEMU_TREE = @mkdir -p $(@D) && qemu-system-riscv64 -display none -machine $(1),dumpdtb=$@ $(2) 2>$@.log || \
+	{ cat $@.log; false; }
+UNIT_TREES := $(patsubst %,$(UNIT_DATA)/%.dtb,virt small sifive_u spike aclint aia board)
+$(UNIT_DATA)/virt.dtb: ; $(call UNIT_QEMU_TREE,virt,-smp 8)
+$(UNIT_DATA)/small.dtb: ; $(call UNIT_QEMU_TREE,virt,-smp 1)
+$(UNIT_DATA)/sifive_u.dtb: ; $(call UNIT_QEMU_TREE,sifive_u,-smp 5)
+$(UNIT_DATA)/spike.dtb: ; $(call UNIT_QEMU_TREE,spike,-smp 2)
+$(UNIT_DATA)/aclint.dtb: ; $(call UNIT_QEMU_TREE,virt$(comma)aclint=on,-smp 2)
+$(UNIT_DATA)/aia.dtb: ; $(call UNIT_QEMU_TREE,virt$(comma)aia=aplic-imsic,-smp 2)
+$(UNIT_DATA)/%.dtb: tests/unit/data/%.dts
+	@mkdir -p $(@D) && dtc -q -I dts -O dtb -o $@ $<
+comma := ,
+
+test_isa_SOURCES := hypervisor/riscv/isa.c
+test_isa_CFLAGS := $(UNIT_RISCV)
+test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/isa.c hypervisor/riscv/serial.c \
+	$(wildcard hypervisor/drivers/*.c) hypervisor/core/memory.c hypervisor/core/lock.c \
+	hypervisor/core/ring.c hypervisor/core/error.c hypervisor/hosted/log.c $(UNIT_FDT)
+test_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
+$(UNIT)/test_platform: | $(UNIT_TREES)
+
+test_ring_SOURCES := hypervisor/core/ring.c
+test_log_SOURCES := hypervisor/core/log.c hypervisor/core/ring.c hypervisor/core/lock.c \
+                    hypervisor/core/memory.c hypervisor/hosted/port.c
+test_console_SOURCES := hypervisor/core/console.c hypervisor/core/ring.c hypervisor/core/lock.c \
+                        hypervisor/core/memory.c hypervisor/hosted/port.c hypervisor/hosted/log.c
+test_service_SOURCES := hypervisor/core/service.c hypervisor/core/lock.c hypervisor/core/memory.c \
+                        hypervisor/hosted/port.c
+test_service_LIBS := -lpthread
+test_console_service_SOURCES := $(filter-out %/main.c,$(wildcard services/console/*.c))
+test_console_service_CFLAGS := -iquote services/runtime
+
+# The guest's machine, on its own headers and with fakes of everything outside it.
+MACHINE_SOURCES := $(wildcard hypervisor/riscv/machine/*.c) tests/unit/machine_fakes.c $(UNIT_FDT)
+MACHINE_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
+test_machine_SOURCES := $(MACHINE_SOURCES)
+test_machine_CFLAGS := $(MACHINE_CFLAGS)
+test_machine_uart_SOURCES := $(MACHINE_SOURCES)
+test_machine_uart_CFLAGS := $(MACHINE_CFLAGS)
+test_machine_plic_SOURCES := $(MACHINE_SOURCES)
+test_machine_plic_CFLAGS := $(MACHINE_CFLAGS)
+test_sbi_SOURCES := $(MACHINE_SOURCES)
+test_sbi_CFLAGS := $(MACHINE_CFLAGS)
+test_decode_SOURCES := hypervisor/riscv/decode.c
+test_decode_CFLAGS := -iquote hypervisor/riscv
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_PYTESTS := $(wildcard tests/unit/test_*.py)
@@ -36,6 +98,7 @@ $$($(1)_OBJECTS): $(UNIT)/$(1).d/%.o: %.c
 $(UNIT)/$(1): $$($(1)_OBJECTS)
 	@echo "  LINK $$@"
 	@$(UNIT_CC) $(UNIT_SANITIZE) $$^ -lcmocka $$($(1)_LIBS) -o $$@
+$$(filter $(UNIT)/$(1).d/$(UNIT_FDT_FOLDER)/%,$$($(1)_OBJECTS)): UNIT_EXTRA := -w -DFDT_ASSUME_MASK=0
 -include $$($(1)_OBJECTS:.o=.d)
 .PHONY: test-unit-$(1:test_%=%)
 test-unit-$(1:test_%=%): $(UNIT)/$(1)

@@ -1,0 +1,331 @@
+/* See machine_fakes.h. Linked into each test of the machine as one of its sources. */
+#include "machine_fakes.h"
+#include "entry.h"
+#include "inject.h"
+#include "lock.h"
+#include "log.h"
+#include "memory.h"
+#include "port.h"
+#include "sched.h"
+#include "service.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct fake fake;
+static struct hart the_hart;
+
+int fake_setup(unsigned vcpus)
+{
+    memset(&fake, 0, sizeof fake);
+    fake.frequency = 10000000;
+    fake.console_room = sizeof fake.console;
+    strcpy(fake.capsule.config.name, "guest");
+    fake.capsule.config.bootargs = "console=ttyS0";
+    fake.capsule.ram_base = gpa(FAKE_RAM_BASE);
+    fake.capsule.ram_size = FAKE_RAM_SIZE;
+    fake.capsule.vcpu_count = vcpus;
+    for (unsigned id = 0; id < vcpus; id++) {
+        struct vcpu *vcpu = calloc(1, sizeof *vcpu);
+        vcpu->capsule = &fake.capsule;
+        vcpu->id = id;
+        atomic_store(&vcpu->hsm, id == 0 ? HSM_STARTED : HSM_STOPPED);
+        fake.capsule.vcpus[id] = vcpu;
+    }
+    fake.locked = true;
+    enum error error = machine_create(&fake.capsule);
+    fake.locked = false;
+    return error;
+}
+
+int fake_teardown(void)
+{
+    machine_destroy(&fake.capsule);
+    for (unsigned id = 0; id < fake.capsule.vcpu_count; id++)
+        free(fake.capsule.vcpus[id]);
+    return 0;
+}
+
+struct vcpu *fake_vcpu(unsigned id)
+{
+    return fake.capsule.vcpus[id];
+}
+
+void fake_type(const char *text)
+{
+    memcpy(fake.input + fake.input_count, text, strlen(text));
+    fake.input_count += strlen(text);
+}
+
+bool fake_access(uint64_t address, unsigned size, bool write, uint64_t *value)
+{
+    return machine_mmio(fake_vcpu(0), gpa(address), size, write, value);
+}
+
+uint32_t read32(uint64_t address)
+{
+    uint64_t value = UINT64_MAX;
+    assert_true(fake_access(address, 4, false, &value));
+    assert_int_equal(value >> 32, 0);
+    return (uint32_t)value;
+}
+
+void write32(uint64_t address, uint32_t value)
+{
+    uint64_t wide = value;
+    assert_true(fake_access(address, 4, true, &wide));
+}
+
+uint8_t read8(uint64_t address)
+{
+    uint64_t value = UINT64_MAX;
+    assert_true(fake_access(address, 1, false, &value));
+    assert_int_equal(value >> 8, 0);
+    return (uint8_t)value;
+}
+
+void write8(uint64_t address, uint8_t value)
+{
+    uint64_t wide = value;
+    assert_true(fake_access(address, 1, true, &wide));
+}
+
+/* --- the core --- */
+
+void lock_acquire(struct lock *lock)
+{
+    assert_ptr_equal(lock, &fake.capsule.lock);
+    assert_false(fake.locked);
+    fake.locked = true;
+}
+
+void lock_release(struct lock *lock)
+{
+    assert_ptr_equal(lock, &fake.capsule.lock);
+    assert_true(fake.locked);
+    fake.locked = false;
+}
+
+void log_write(const char *format, ...)
+{
+    (void)format;
+}
+
+void *memory_alloc_pages(size_t size)
+{
+    assert_int_equal(size % PAGE_SIZE, 0);
+    return calloc(1, size);
+}
+
+void memory_free_pages(void *pages, size_t size)
+{
+    (void)size;
+    free(pages);
+}
+
+void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size)
+{
+    assert_ptr_equal(capsule, &fake.capsule);
+    uint64_t offset = address.value - FAKE_RAM_BASE;
+    if (offset >= FAKE_RAM_SIZE || size > FAKE_RAM_SIZE - offset)
+        return NULL;
+    return fake.ram + offset;
+}
+
+/* Both take LOCK_CAPSULE. */
+enum error capsule_stop(struct capsule *capsule)
+{
+    assert_ptr_equal(capsule, &fake.capsule);
+    assert_false(fake.locked);
+    fake.stop_calls++;
+    return fake.life_answer;
+}
+
+enum error capsule_restart(struct capsule *capsule)
+{
+    assert_ptr_equal(capsule, &fake.capsule);
+    assert_false(fake.locked);
+    fake.restart_calls++;
+    return fake.life_answer;
+}
+
+static size_t take(char *from, size_t *stored, uint8_t *bytes, size_t count)
+{
+    if (count > *stored)
+        count = *stored;
+    memcpy(bytes, from, count);
+    *stored -= count;
+    memmove(from, from + count, *stored);
+    return count;
+}
+
+size_t console_write(struct capsule *capsule, const uint8_t *bytes, size_t count)
+{
+    assert_ptr_equal(capsule, &fake.capsule);
+    if (count > fake.console_room)
+        count = fake.console_room;
+    memcpy(fake.console + fake.console_count, bytes, count);
+    fake.console_count += count;
+    fake.console_room -= count;
+    return count;
+}
+
+size_t console_space(struct capsule *capsule)
+{
+    (void)capsule;
+    return fake.console_room;
+}
+
+size_t console_read(struct capsule *capsule, uint8_t *bytes, size_t count)
+{
+    (void)capsule;
+    return take(fake.input, &fake.input_count, bytes, count);
+}
+
+bool console_has_input(const struct capsule *capsule)
+{
+    (void)capsule;
+    return fake.input_count != 0;
+}
+
+size_t console_take_serial(uint8_t *bytes, size_t count)
+{
+    assert_false(fake.locked);
+    return take(fake.serial_input, &fake.serial_input_count, bytes, count);
+}
+
+void sched_start(struct vcpu *vcpu)
+{
+    assert_int_equal(atomic_load(&vcpu->hsm), HSM_STARTED);
+    fake.started[vcpu->id]++;
+}
+
+void sched_stop_current(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fake.stopped++;
+}
+
+void sched_block_current(struct vcpu *vcpu, uint64_t deadline)
+{
+    (void)vcpu;
+    fake.blocked++;
+    fake.blocked_until = deadline;
+}
+
+void sched_yield_current(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fake.yielded++;
+}
+
+void sched_wake(struct vcpu *vcpu)
+{
+    fake.woken[vcpu->id]++;
+}
+
+struct service_result service_call(struct vcpu *vcpu, uint64_t function, const uint64_t args[6],
+                                   bool *again)
+{
+    assert_ptr_equal(vcpu, fake_vcpu(0));
+    fake.service_function = function;
+    memcpy(fake.service_args, args, sizeof fake.service_args);
+    *again = fake.service_again;
+    return (struct service_result){.error = -4, .value = 71, .extra = 72};
+}
+
+/* --- the port --- */
+
+uint64_t port_time(void)
+{
+    return fake.time;
+}
+
+uint64_t port_frequency(void)
+{
+    return fake.frequency;
+}
+
+struct hart *port_hart(void)
+{
+    return &the_hart;
+}
+
+void port_serial_write(const char *bytes, size_t count)
+{
+    memcpy(fake.serial + fake.serial_count, bytes, count);
+    fake.serial_count += count;
+}
+
+void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
+{
+    memset(&vcpu->arch, 0, sizeof vcpu->arch);
+    vcpu->arch.x[0] = entry.value;
+    vcpu->arch.x[10] = a0;
+    vcpu->arch.x[11] = a1;
+    fake.resets++;
+    fake.reset_entry = entry;
+    fake.reset_a0 = a0;
+    fake.reset_a1 = a1;
+}
+
+void interrupt_raise(struct vcpu *vcpu, unsigned irq)
+{
+    fake.lines[vcpu->id] |= UINT64_C(1) << irq;
+}
+
+void interrupt_lower(struct vcpu *vcpu, unsigned irq)
+{
+    fake.lines[vcpu->id] &= ~(UINT64_C(1) << irq);
+}
+
+bool interrupt_clear_software(struct vcpu *vcpu)
+{
+    bool pending = fake.lines[vcpu->id] >> IRQ_S_SOFT & 1;
+    interrupt_lower(vcpu, IRQ_S_SOFT);
+    return pending;
+}
+
+void interrupt_set_timer(struct vcpu *vcpu, uint64_t deadline)
+{
+    fake.timer[vcpu->id] = deadline;
+}
+
+uint64_t interrupt_deadline(const struct hart *hart, const struct vcpu *vcpu)
+{
+    assert_ptr_equal(hart, &the_hart);
+    return fake.timer[vcpu->id];
+}
+
+void fence_request(struct vcpu *target, uint32_t kinds)
+{
+    assert_false(fake.locked);
+    fake.fences[target->id] |= kinds;
+}
+
+bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t size,
+                struct guest_fault *fault)
+{
+    (void)vcpu;
+    fake.guest_address = virtual_address;
+    *fault = (struct guest_fault){.cause = 13, .tval = virtual_address};
+    memcpy(to, &fake.guest_word, size);
+    return !fake.guest_faults;
+}
+
+void inject_exception(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
+{
+    (void)vcpu;
+    fake.injected++;
+    fake.injected_cause = cause;
+    fake.injected_tval = tval;
+}
+
+const struct machine_isa *platform_guest_isa(void)
+{
+    static const struct machine_isa isa = {
+        .base = "rv64imafdc_zicsr_zifencei",
+        .extensions = "i\0m\0a\0f\0d\0c\0zicsr\0zifencei\0",
+        .mmu_type = "riscv,sv39",
+    };
+    return &isa;
+}
