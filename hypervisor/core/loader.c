@@ -15,7 +15,6 @@
  */
 #include "loader.h"
 #include "capsule.h"
-#include <endian.h>
 #include <string.h>
 
 #define FLAT_ADDRESS                                                                               \
@@ -117,35 +116,35 @@ static const char *elf_header_fault(const struct kernel *kernel)
     size_t size = kernel->blob->size;
 
     if (elf->class != ELF_CLASS_64 || elf->data != ELF_DATA_LSB)
-        return "kernel: an ELF file, but not a 64-bit little-endian one";
+        return "an ELF file, but not a 64-bit little-endian one";
     if (elf->ident_version != ELF_VERSION || elf->version != ELF_VERSION)
-        return "kernel: an ELF file of an unknown version";
+        return "an ELF file of an unknown version";
     if (elf->machine != ELF_MACHINE_RISCV)
-        return "kernel: an ELF file for another processor than RISC-V";
+        return "an ELF file for another processor than RISC-V";
     if (elf->type != ELF_TYPE_EXEC && elf->type != ELF_TYPE_DYN)
-        return "kernel: an ELF file that is not linked into a program";
+        return "an ELF file that is not linked into a program";
     if (elf->entry % 2)
-        return "kernel: the ELF file's entry point is at an odd address";
+        return "the ELF file's entry point is at an odd address";
     if (elf->phnum == 0)
-        return "kernel: the ELF file has no program headers";
+        return "the ELF file has no program headers";
     if (elf->phnum > ELF_HEADERS_MAX)
-        return "kernel: the ELF file has more than 128 program headers";
+        return "the ELF file has more than 128 program headers";
     if (elf->phentsize != sizeof(struct elf_segment))
-        return "kernel: the ELF file's program headers are not of 56 bytes";
+        return "the ELF file's program headers are not of 56 bytes";
     if (elf->phoff > size || size - elf->phoff < elf->phnum * sizeof(struct elf_segment))
-        return "kernel: the ELF file's program headers lie beyond its end";
+        return "the ELF file's program headers lie beyond its end";
     return NULL;
 }
 
 static const char *elf_segment_fault(const struct elf_segment *segment, size_t file_size)
 {
     if (segment->filesz > segment->memsz)
-        return "kernel: a segment of the ELF file is larger in the file than in memory";
+        return "a segment of the ELF file is larger in the file than in memory";
     if (segment->offset > file_size || file_size - segment->offset < segment->filesz)
-        return "kernel: a segment of the ELF file lies beyond its end";
+        return "a segment of the ELF file lies beyond its end";
     if (segment->paddr > UINT64_MAX - segment->memsz ||
         segment->vaddr > UINT64_MAX - segment->memsz)
-        return "kernel: a segment of the ELF file wraps past the end of the address space";
+        return "a segment of the ELF file wraps past the end of the address space";
     return NULL;
 }
 
@@ -156,7 +155,7 @@ static enum error elf_check(struct kernel *kernel, const char **reason)
     unsigned loaded = 0;
 
     if (kernel->blob->size < sizeof(kernel->elf))
-        return reject(reason, "kernel: an ELF file that ends within its header");
+        return reject(reason, "an ELF file that ends within its header");
     memcpy(&kernel->elf, kernel->blob->data, sizeof(kernel->elf));
     fault = elf_header_fault(kernel);
     kernel->lowest = UINT64_MAX;
@@ -176,10 +175,10 @@ static enum error elf_check(struct kernel *kernel, const char **reason)
     if (fault)
         return reject(reason, fault);
     if (loaded == 0)
-        return reject(reason, "kernel: the ELF file has no loadable segment");
+        return reject(reason, "the ELF file has no loadable segment");
     /* One of the plan's segments is for the initramfs. */
     if (loaded > LOAD_SEGMENT_MAX - 1)
-        return reject(reason, "kernel: the ELF file has more than 15 loadable segments");
+        return reject(reason, "the ELF file has more than 15 loadable segments");
     return OK;
 }
 
@@ -188,16 +187,16 @@ static enum error elf_check(struct kernel *kernel, const char **reason)
 static const char *unsupported_format(const struct blob *blob)
 {
     if (starts_with(blob, 0, "\x1f\x8b", 2))
-        return "kernel: compressed with gzip, which is not supported";
+        return "compressed with gzip, which is not supported";
     if (starts_with(blob, 0, "\x28\xb5\x2f\xfd", 4))
-        return "kernel: compressed with zstd, which is not supported";
+        return "compressed with zstd, which is not supported";
     if (starts_with(blob, 0,
                     "\xfd"
                     "7zXZ",
                     5))
-        return "kernel: compressed with xz, which is not supported";
+        return "compressed with xz, which is not supported";
     if (starts_with(blob, 0, "MZ", 2) && starts_with(blob, 4, "zimg", 4))
-        return "kernel: compressed with EFI zboot, which is not supported";
+        return "compressed with EFI zboot, which is not supported";
     return NULL;
 }
 
@@ -206,9 +205,9 @@ static enum error kernel_check_linux(struct kernel *kernel, const char **reason)
     kernel->kind = KERNEL_LINUX;
     memcpy(&kernel->header, kernel->blob->data, sizeof(kernel->header));
     if (kernel->header.flags & LINUX_FLAG_BIG_ENDIAN)
-        return reject(reason, "kernel: a big-endian Linux Image");
+        return reject(reason, "a big-endian Linux Image");
     if (kernel->header.text_offset % 4)
-        return reject(reason, "kernel: the Linux Image's text_offset is not a multiple of 4");
+        return reject(reason, "the Linux Image's text_offset is not a multiple of 4");
     return OK;
 }
 
@@ -217,9 +216,9 @@ static enum error kernel_check_flat(struct kernel *kernel, uint64_t load, const 
     kernel->kind = KERNEL_FLAT;
     kernel->flat_address = load ? load : FLAT_ADDRESS;
     if (kernel->flat_address % 2)
-        return reject(reason, "kernel: the load address is odd");
+        return reject(reason, "the load address is odd");
     if (kernel->flat_address > UINT64_MAX - kernel->blob->size)
-        return reject(reason, "kernel: it would wrap past the end of the address space");
+        return reject(reason, "it would wrap past the end of the address space");
     return OK;
 }
 
@@ -231,7 +230,7 @@ static enum error kernel_check(const struct capsule_config *config, struct kerne
 
     *kernel = (struct kernel){.blob = blob};
     if (!blob->data || blob->size == 0)
-        return reject(reason, "kernel: there is none");
+        return reject(reason, "there is none");
     format = unsupported_format(blob);
     if (format)
         return reject(reason, format);
@@ -296,11 +295,11 @@ static enum error add_segment(struct load_plan *plan, struct ram ram, struct loa
     unsigned at = plan->count;
 
     if (!in_ram(ram, segment.start.value, segment.size)) {
-        *reason = "kernel: some of it would lie outside the capsule's RAM";
+        *reason = "some of the kernel would lie outside the capsule's RAM";
         return ERROR_NO_MEMORY;
     }
     if (overlapping(plan, segment.start.value, segment.size))
-        return reject(reason, "kernel: two segments of the ELF file overlap");
+        return reject(reason, "two segments of the ELF file overlap");
     for (; at > 0 && plan->segments[at - 1].start.value > segment.start.value; at--)
         plan->segments[at] = plan->segments[at - 1];
     plan->segments[at] = segment;
@@ -324,11 +323,11 @@ static enum error elf_entry(const struct kernel *kernel, uint64_t moved, struct 
                 plan->entry = gpa(segment.paddr + moved + (entry - start));
                 return plan->entry.value % 2 == 0
                            ? OK
-                           : reject(reason, "kernel: the ELF file's entry point is odd");
+                           : reject(reason, "the ELF file's entry point is odd");
             }
         }
     }
-    return reject(reason, "kernel: the ELF file's entry point lies in no loadable segment");
+    return reject(reason, "the ELF file's entry point lies in no loadable segment");
 }
 
 /* How far a program is moved from where it was linked, modulo 2^64. */
@@ -347,7 +346,7 @@ static enum error plan_elf(const struct kernel *kernel, struct ram ram, struct l
 
     /* A sum may wrap only if the whole does: then it is too large for RAM anyway. */
     if (kernel->end - kernel->lowest > ram.end - ram.base) {
-        *reason = "kernel: the ELF file takes more than the capsule's RAM";
+        *reason = "the ELF file takes more than the capsule's RAM";
         return ERROR_NO_MEMORY;
     }
     for (unsigned i = 0; i < kernel->elf.phnum; i++) {
@@ -385,7 +384,7 @@ static enum error plan_linux(const struct kernel *kernel, struct ram ram, struct
     if (size < kernel->blob->size)
         size = kernel->blob->size;
     if (kernel->header.text_offset > UINT64_MAX - ram.base)
-        return reject(reason, "kernel: the Linux Image's text_offset is beyond the address space");
+        return reject(reason, "the Linux Image's text_offset is beyond the address space");
     return plan_whole(kernel->blob, ram.base + kernel->header.text_offset, size, ram, plan, reason);
 }
 
@@ -442,8 +441,8 @@ static enum error plan_extras(const struct capsule_config *config, struct ram ra
      * for all of them. Where there is no room for that, a page boundary must do. */
     if (!place_extras(plan, ram, MEGAPAGE_SIZE, size, &fdt, &initramfs) &&
         !place_extras(plan, ram, PAGE_SIZE, size, &fdt, &initramfs)) {
-        *reason = size ? "RAM: no room for the device tree and the initramfs beside the kernel"
-                       : "RAM: no room for the device tree beside the kernel";
+        *reason = size ? "RAM has no room for the device tree and the initramfs beside the kernel"
+                       : "RAM has no room for the device tree beside the kernel";
         return ERROR_NO_MEMORY;
     }
     plan->fdt = gpa(fdt);
@@ -464,7 +463,7 @@ enum error loader_plan(const struct capsule_config *config, struct gpa base, uin
 
     *plan = (struct load_plan){0};
     if (base.value > UINT64_MAX - size) {
-        *reason = "RAM: it would wrap past the end of the address space";
+        *reason = "RAM would wrap past the end of the address space";
         return ERROR_NO_MEMORY;
     }
     error = kernel_check(config, &kernel, reason);

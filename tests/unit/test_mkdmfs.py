@@ -1,0 +1,500 @@
+"""mkdmfs: each mistake in a manifest is reported with its place, and what it writes is what the
+hypervisor's own reader and the boot loaders' tools read."""
+
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import zlib
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+MKDMFS = TOP / "tools/mkdmfs"
+MANIFESTS = [TOP / "manifest.toml", *sorted((TOP / "manifests").glob("*.toml"))]
+MiB = 1 << 20
+
+
+def elf(kind=2, address=0x80200000, machine=243, ident=b"\2\1\1", memory=4096, segments=1):
+    """An ELF file with 100 bytes of code in each segment, which are 8 KiB apart."""
+    header = b"\x7fELF" + ident.ljust(12, b"\0") + struct.pack(
+        "<HHIQQQIHHHHHH", kind, machine, 1, address, 64, 0, 0, 64, 56, segments, 0, 0, 0)
+    programs = b"".join(struct.pack("<IIQQQQQQ", 1, 5, 4096, address + number * 8192,
+                                    address + number * 8192, 100, memory, 4096)
+                        for number in range(segments))
+    return (header + programs).ljust(4096, b"\0") + b"\x13\0\0\0" * 25
+
+
+def linux(size=8192, text_offset=2 * MiB, image_size=16 * MiB):
+    header = struct.pack("<IIQQQIIQQ", 0, 0, text_offset, image_size, 0, 2, 0, 0,
+                         int.from_bytes(b"RISCV\0\0\0", "little")) + b"RSC\5\0\0\0\0"
+    return header.ljust(size, b"\x5a")
+
+
+SERVICE = """\
+[[service]]
+name = "console"
+file = "service.elf"
+ram = "2M"
+properties = ["auto_crash_restart", "service_console"]
+"""
+GUEST = """\
+[[guest]]
+name = "linux"
+kernel = "linux"
+initramfs = "initramfs"
+ram = "32M"
+"""
+
+
+class Folder:
+    """A folder with a manifest and its files."""
+
+    def __init__(self, path):
+        self.path = path
+        self.write("service.elf", elf(kind=3, address=0))
+        self.write("linux", linux())
+        self.write("initramfs", b"070701" * 1000)
+        self.write("hello.txt", b"Hello!\n")
+
+    def write(self, name, data):
+        (self.path / name).write_bytes(data)
+
+    def run(self, manifest, *options, name="m.toml"):
+        self.write(name, manifest.encode() if isinstance(manifest, str) else manifest)
+        return subprocess.run([sys.executable, MKDMFS, name, "-o", "out.dmfs", *options],
+                              cwd=self.path, capture_output=True, text=True, timeout=60)
+
+    def make(self, manifest, *options):
+        done = self.run(manifest, *options)
+        assert (done.returncode, done.stderr) == (0, "")
+        return (self.path / "out.dmfs").read_bytes()
+
+    def mistakes(self, manifest, *options):
+        """Runs mkdmfs, which must fail and leave nothing behind; returns its messages."""
+        self.write("out.dmfs", b"an older image")
+        before = set(os.listdir(self.path)) | {"m.toml"}
+        done = self.run(manifest, *options)
+        assert done.returncode == 1, done.stderr
+        assert before - set(os.listdir(self.path)) == {"out.dmfs"}
+        assert not set(os.listdir(self.path)) - before
+        assert "Traceback" not in done.stderr
+        return done.stderr.splitlines()
+
+    def mistake(self, manifest, line, *words):
+        """The manifest has exactly one mistake, in this line, and the message has these words."""
+        found = self.mistakes(manifest)
+        assert len(found) == 1, found
+        where = f"m.toml:{line}: " if line else "m.toml: "
+        assert found[0].startswith(where), found
+        for word in words:
+            assert word in found[0], found
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def reader(tmp_path_factory):
+    """The hypervisor's reader and loader, compiled for this machine."""
+    program = tmp_path_factory.mktemp("reader") / "dmfs_list"
+    subprocess.run([os.environ.get("UNIT_CC", "gcc"), "-std=gnu17", "-g", "-fsanitize=address,undefined",
+                    "-Iinclude", "-iquote", "hypervisor/core", "-iquote", "hypervisor/hosted",
+                    "tests/unit/dmfs_list.c", "hypervisor/core/dmfs.c", "hypervisor/core/loader.c",
+                    "-lfdt", "-lz", "-o", program], cwd=TOP, check=True)
+
+    def read(path):
+        return subprocess.run([program, path], capture_output=True, text=True, timeout=60)
+    return read
+
+
+# --- what it writes ----------------------------------------------------------------------------
+
+FULL = """\
+[image]
+banners = ["hello.txt"]
+
+""" + SERVICE + """
+[[guest]]
+name = "linux"
+description = "the whole of it"
+kernel = "linux"
+initramfs = "initramfs"
+bootargs = "console=ttyS0 quiet"
+ram = "1G"
+cpus = 4
+weight = 250
+properties = ["capsule_info", "capsule_control", "hv_log_read", "console_read", "console_write"]
+
+[[guest]]
+name = "flat"
+kernel = "flat.bin"
+load = 0x80400000
+ram = 8388608
+
+[[guest]]
+name = "elf"
+kernel = "guest.elf"
+ram = "8M"
+"""
+
+
+@pytest.fixture
+def full(folder):
+    folder.write("flat.bin", b"\x13\0\0\0" * 1000)
+    folder.write("guest.elf", elf())
+    folder.make(FULL)
+    return folder
+
+
+def described(data):
+    return f"{len(data)}:{zlib.crc32(data):08x}"
+
+
+def test_the_hypervisor_reads_what_it_writes(full, reader):
+    image = full.path / "out.dmfs"
+    done = reader(image)
+    size = image.stat().st_size
+    files = {name: described((full.path / name).read_bytes())
+             for name in ("service.elf", "linux", "initramfs", "flat.bin", "guest.elf")}
+    assert done.stdout.splitlines() == [
+        f"image {size} of {size}",
+        f"banner 7 {zlib.crc32(b'Hello!' + bytes([10])):08x}",
+        "service console ram=2097152 cpus=1 weight=100 properties=0x3 load=0 "
+        f'kernel={files["service.elf"]} entry=0x80000000 bootargs="" description=""',
+        "guest linux ram=1073741824 cpus=4 weight=250 properties=0x7c load=0 "
+        f'kernel={files["linux"]} initramfs={files["initramfs"]} entry=0x80200000 '
+        'bootargs="console=ttyS0 quiet" description="the whole of it"',
+        "guest flat ram=8388608 cpus=1 weight=100 properties=0 load=0x80400000 "
+        f'kernel={files["flat.bin"]} entry=0x80400000 bootargs="" description=""',
+        "guest elf ram=8388608 cpus=1 weight=100 properties=0 load=0 "
+        f'kernel={files["guest.elf"]} entry=0x80200000 bootargs="" description=""',
+    ]
+    assert done.returncode == 0, done.stderr
+
+
+def test_each_property_arrives(folder, reader):
+    names = ["auto_crash_restart", "service_console", "console_write", "console_read",
+             "hv_log_read", "capsule_info", "capsule_control"]
+    folder.make("".join(SERVICE.replace('"console"', f'"s{bit}"').replace(
+        '"auto_crash_restart", "service_console"', f'"{name}"') for bit, name in enumerate(names)))
+    found = dict(re.findall(r"service s(\d) .* properties=0x([0-9a-f]+) ",
+                            reader(folder.path / "out.dmfs").stdout))
+    assert found == {str(bit): f"{1 << bit:x}" for bit in range(7)}
+
+
+def test_dumpimage_lists_it(full):
+    listing = subprocess.run(["dumpimage", "-l", full.path / "out.dmfs"], check=True,
+                             capture_output=True, text=True).stdout
+    blocks = re.split(r"\n ?(?=Image|Configuration|Default| Image| Configuration)", listing)
+    texts = [" ".join(block.split()) for block in blocks]
+    assert any("(kernel-1) Description: linux" in text and "Kernel Image" in text
+               and "Architecture: RISC-V OS: Linux" in text and "uncompressed" in text
+               and "Data Size: 8192 Bytes" in text for text in texts), listing
+    assert any("(ramdisk-1)" in text and "RAMDisk Image" in text for text in texts), listing
+    assert any("(service-1)" in text and "Standalone Program" in text for text in texts), listing
+    assert any(text.endswith("(linux) Description: the whole of it Kernel: kernel-1 "
+                             "Init Ramdisk: ramdisk-1") for text in texts), listing
+    assert "Default Configuration: 'linux'" in listing
+    assert f"{zlib.crc32(linux()):08x}" in listing
+
+
+def test_dumpimage_takes_a_file_out_again(full):
+    subprocess.run(["dumpimage", "-T", "flat_dt", "-p", "2", "-o", "taken", "out.dmfs"],
+                   cwd=full.path, check=True, capture_output=True)
+    assert (full.path / "taken").read_bytes() == linux()
+
+
+def test_equal_files_are_there_once(folder):
+    folder.write("linux", linux(size=MiB))
+    folder.write("copy", linux(size=MiB))
+    one = len(folder.make(GUEST))
+    three = folder.make(GUEST + GUEST.replace('"linux"\nk', '"two"\nk')
+                        + GUEST.replace('"linux"\nk', '"three"\nk').replace('"linux"', '"copy"'))
+    assert len(three) < one + 4096
+
+
+def test_files_begin_at_pages(full):
+    image = (full.path / "out.dmfs").read_bytes()
+    for name in ("hello.txt", "service.elf", "linux", "initramfs", "flat.bin", "guest.elf"):
+        assert image.index((full.path / name).read_bytes()) % 4096 == 0
+
+
+def test_the_same_input_gives_the_same_bytes(full):
+    first = (full.path / "out.dmfs").read_bytes()
+    os.utime(full.path / "linux", (0, 0))
+    assert full.make(FULL) == first
+
+
+def test_services_or_guests_may_be_left_out(full, reader):
+    (full.path / "linux").unlink()  # nobody asks for it
+    full.make(FULL, "--no-guests")
+    assert [line.split()[1] for line in reader(full.path / "out.dmfs").stdout.splitlines()[2:]] == [
+        "console"]
+    full.write("linux", linux())
+    (full.path / "service.elf").unlink()
+    full.make(FULL, "--no-services")
+    assert [line.split()[1] for line in reader(full.path / "out.dmfs").stdout.splitlines()[2:]] == [
+        "linux", "flat", "elf"]
+    full.make(FULL, "--no-services", "--no-guests")
+    assert len(reader(full.path / "out.dmfs").stdout.splitlines()) == 2
+
+
+def test_paths_count_from_the_manifests_folder(folder):
+    (folder.path / "sub").mkdir()
+    manifest = GUEST.replace('"linux"\ni', '"../linux"\ni').replace('"initramfs"', '"../initramfs"')
+    done = folder.run(manifest, name="sub/m.toml")
+    assert done.returncode == 0, done.stderr
+
+
+def test_dependencies_for_make(folder):
+    folder.write("a file", b"070701")
+    manifest = GUEST.replace('"initramfs"', '"a file"')
+    folder.make(manifest, "--depfile", "out.d")
+    rule = (folder.path / "out.d").read_text()
+    assert rule == "out.dmfs: m.toml \\\n  linux \\\n  a\\ file\nm.toml:\nlinux:\na\\ file:\n"
+    # A file that is gone is still named, and mkdmfs says which line needs it.
+    (folder.path / "linux").unlink()
+    assert folder.run(manifest, "--depfile", "out.d").returncode == 1
+    assert "  linux " in (folder.path / "out.d").read_text()
+
+
+def test_the_damaged_capsule_is_skipped_and_the_rest_boots(full, reader):
+    image = bytearray((full.path / "out.dmfs").read_bytes())
+    image[image.index((full.path / "flat.bin").read_bytes()) + 1234] ^= 0x10
+    full.write("damaged.dmfs", image)
+    done = reader(full.path / "damaged.dmfs")
+    assert done.returncode == 0
+    assert re.search(r"error: image: capsule flat: blob kernel-2 is damaged: crc32 found [0-9a-f]{8}, "
+                     r"expected [0-9a-f]{8}\n", done.stdout)
+    assert re.findall(r"^(?:guest|service) (\w+)", done.stdout, re.MULTILINE) == [
+        "console", "linux", "elf"]
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: path.name)
+def test_the_projects_own_manifests_are_good(manifest, folder, reader):
+    """With files of other contents in the places that they name."""
+    (folder.path / "manifests").mkdir()
+    text = manifest.read_text()
+    for name in re.findall(r'"((?:\.\./)?build/[^"]+)"', text):
+        file = folder.path / "manifests" / name if name.startswith("../") else folder.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.resolve().write_bytes(linux() if name.endswith("linux") else elf(kind=3, address=0))
+    (folder.path / "banners").mkdir()
+    folder.write("banners/diosix.txt", (TOP / "banners/diosix.txt").read_bytes())
+    done = folder.run(text, name=manifest.relative_to(TOP))
+    assert done.returncode == 0, done.stderr
+    listed = reader(folder.path / "out.dmfs").stdout
+    assert "error" not in listed and "plan=" not in listed
+    assert listed.count("\nguest ") == text.count("[[guest]]")
+
+
+# --- mistakes ----------------------------------------------------------------------------------
+
+def short(value):
+    """Names a case by the last words that it looks for."""
+    return value[-1] if isinstance(value, list) else ""
+
+
+def changed(old, new, manifest=GUEST):
+    assert manifest.count(old) == 1
+    return manifest.replace(old, new)
+
+
+@pytest.mark.parametrize("line, word, manifest", [
+    (3, "", GUEST.replace('"linux"\ni', "linux\ni")),
+    (6, "", GUEST + "cpus = \n"),
+    (6, "overwrite", GUEST + "ram = 1\n"),
+    (1, "", "[[guest]\n"),
+    (2, "", 'a = "b"\nc = """\n'),
+])
+def test_syntax_errors(folder, line, word, manifest):
+    found = folder.mistakes(manifest)
+    assert len(found) == 1 and word in found[0]
+    assert int(found[0].split(":")[1]) in (line, line + 1)  # the end of a line is also its next one
+
+
+def test_text_that_is_not_utf8(folder):
+    folder.mistake(b"# comment\n" + GUEST.encode() + b"description = \"\xff\"\n", 7, "UTF-8")
+
+
+def test_a_manifest_that_is_not_there(folder):
+    done = subprocess.run([sys.executable, MKDMFS, "nowhere.toml", "-o", "out.dmfs"],
+                          cwd=folder.path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "nowhere.toml: No such file or directory\n"
+
+
+@pytest.mark.parametrize("line, words, manifest", [
+    # unknown things
+    (6, ["guest 'linux'", "colour", "unknown key"], GUEST + 'colour = "red"\n'),
+    (6, ["service 'console'", "kernel", "unknown key"], SERVICE + 'kernel = "linux"\n'),
+    (6, ["machine", "unknown table"], GUEST + "[machine]\nx = 1\n"),
+    (1, ["guests", "unknown table or key"], "guests = 1\n" + GUEST),
+    (2, ["image: banner:", "unknown key"], "[image]\nbanner = []\n" + GUEST),
+    # missing things
+    (1, ["service 'console'", "'file' is missing"], changed('file = "service.elf"\n', "", SERVICE)),
+    (1, ["'kernel' is missing"], changed('kernel = "linux"\n', "")),
+    (1, ["'ram' is missing"], changed('ram = "32M"\n', "")),
+    (1, ["guest number 1", "'name' is missing"], changed('name = "linux"\n', "")),
+    (None, ["neither a [[service]] nor a [[guest]]"], "[image]\n"),
+    # types
+    (2, ["must be a string, not an integer"], changed('name = "linux"', "name = 5")),
+    (3, ["must be a string, not an array"], changed('kernel = "linux"', "kernel = []")),
+    (6, ["cpus", "must be an integer, not a string"], GUEST + 'cpus = "2"\n'),
+    (6, ["weight", "not a boolean"], GUEST + "weight = true\n"),
+    (6, ["load", "not a float"], GUEST + "load = 1.5\n"),
+    (5, ["ram", "string or an integer"], changed('ram = "32M"', "ram = 1979-05-27")),
+    (6, ["properties", "array of strings, not a string"], GUEST + 'properties = "hv_log_read"\n'),
+    (6, ["element 2 must be a string"], GUEST + 'properties = ["hv_log_read", 1]\n'),
+    (2, ["image: banners", "array of strings"], '[image]\nbanners = "hello.txt"\n' + GUEST),
+    (2, ["image: banners", "must be a string"], "[image]\nbanners = [1]\n" + GUEST),
+    (1, ["guest: must be an array of tables"], GUEST.replace("[[guest]]", "[guest]")),
+    (1, ["image: must be a table"], "image = 3\n" + GUEST),
+    # names
+    (2, ["is empty"], changed('name = "linux"', 'name = ""')),
+    (2, ["32 characters, at most 31"], changed('name = "linux"', f'name = "{"a" * 32}"')),
+    (2, ["is not a name"], changed('name = "linux"', 'name = "my guest"')),
+    (2, ["is not a name"], changed('name = "linux"', 'name = "-x"')),
+    (2, ["is not a name"], changed('name = "linux"', 'name = "a@1"')),
+    (2, ["is not a name"], changed('name = "linux"', 'name = "gäst"')),
+    (7, ["a guest has this name already (line 2)"], GUEST + GUEST),
+    (7, ["a service has this name already (line 2)"],
+     SERVICE + GUEST.replace('name = "linux"', 'name = "console"')),
+    # texts
+    (6, ["64 characters, at most 63"], GUEST + f'description = "{"x" * 64}"\n'),
+    (6, ["printable ASCII"], GUEST + 'description = "\\u001b[31m"\n'),
+    (6, ["4096 characters, at most 4095"], GUEST + f'bootargs = "{"x" * 4096}"\n'),
+    (6, ["printable ASCII"], GUEST + 'bootargs = """a\nb"""\n'),
+    # numbers
+    (6, ["cpus", "is 0, must be 1 to 64"], GUEST + "cpus = 0\n"),
+    (6, ["cpus", "is 65, must be 1 to 64"], GUEST + "cpus = 65\n"),
+    (6, ["weight", "is 0, must be 1 to 10000"], GUEST + "weight = 0\n"),
+    (6, ["weight", "is 10001, must be 1 to 10000"], GUEST + "weight = 10001\n"),
+    (5, ["is not a size"], changed('"32M"', '"lots"')),
+    (5, ["is not a size"], changed('"32M"', '"-32M"')),
+    (5, ["is not a size"], changed('"32M"', '"32MB"')),
+    (5, ["is not a size"], changed('"32M"', '""')),
+    (5, ["is not a size"], changed('"32M"', "-2097152")),
+    (5, ["multiple of 2M"], changed('"32M"', '"33M"')),
+    (5, ["multiple of 2M"], changed('"32M"', "0")),
+    (5, ["at most 1T"], changed('"32M"', '"2T"')),
+    # properties
+    (6, ["'console' is not a property", "service_console"], GUEST + 'properties = ["console"]\n'),
+    (6, ["'hv_log_read' is there twice"],
+     GUEST + 'properties = [\n  "hv_log_read",\n  "hv_log_read",\n]\n'),
+    # files
+    (3, ["kernel", "nowhere: No such file or directory"], changed('kernel = "linux"',
+                                                                  'kernel = "nowhere"')),
+    (4, ["initramfs", "empty: the file is empty"], changed('"initramfs"', '"empty"')),
+    (4, ["initramfs", "folder: Is a directory"], changed('"initramfs"', '"folder"')),
+    (4, ["initramfs", "not the name of a file"], changed('"initramfs"', '""')),
+    (3, ["file", "nowhere: No such file"], changed('"service.elf"', '"nowhere"', SERVICE)),
+    (2, ["image: banners", "nowhere: No such file"], '[image]\nbanners = ["nowhere"]\n' + GUEST),
+    (2, ["image: banners", "only printable ASCII"], '[image]\nbanners = ["linux"]\n' + GUEST),
+], ids=short)
+def test_mistakes(folder, line, words, manifest):
+    folder.write("empty", b"")
+    (folder.path / "folder").mkdir()
+    folder.mistake(manifest, line, *words)
+
+
+def test_an_unreadable_file(folder):
+    (folder.path / "linux").unlink()
+    (folder.path / "linux").symlink_to("linux")  # unreadable for root, too
+    folder.mistake(GUEST, 3, "linux: Too many levels")
+
+
+@pytest.mark.parametrize("line, words, kernel, more", [
+    (3, ["compressed with gzip"], b"\x1f\x8b" + bytes(100), ""),
+    (3, ["compressed with zstd"], b"\x28\xb5\x2f\xfd" + bytes(100), ""),
+    (3, ["ends within its header"], b"\x7fELF", ""),
+    (3, ["64-bit little-endian"], elf(ident=b"\1\1\1"), ""),
+    (3, ["another processor"], elf(machine=62), ""),
+    (3, ["not linked into a program"], elf(kind=1), ""),
+    (3, ["beyond its end"], elf()[:100], ""),
+    (3, ["segment 0 lies beyond its end"], elf()[:4190], ""),
+    (3, ["program headers are missing"], elf(segments=0), ""),
+    (3, ["entry point lies in no loadable segment"], elf(memory=0), ""),
+    (3, ["16 loadable segments, at most 15"], elf(segments=16), ""),
+    (3, ["segments overlap"], elf(segments=2, memory=8193), ""),
+    (3, ["'load' is for a kernel without a header"], elf(), "load = 0x80200000\n"),
+    (3, ["'load' is for a kernel without a header"], linux(), "load = 0x80200000\n"),
+    (5, ["RAM is 0x80000000"], elf(address=0x40000000), ""),
+    (5, ["RAM is 0x80000000 to 0x82000000"], elf(address=0x82000000), ""),
+    (5, ["RAM is 0x80000000 to 0x82000000"], b"flat" * 100, "load = 0x81ffff00\n"),
+    (6, ["load", "not an address"], b"flat" * 100, "load = 0x80200001\n"),
+    (6, ["load", "not an address"], b"flat" * 100, "load = -4\n"),
+    (5, ["too small", "initramfs 8192", "34M is the least"], linux(image_size=30 * MiB), ""),
+    (5, ["too small", "36M is the least"], linux(image_size=32 * MiB), ""),
+    (5, ["too small"], linux(image_size=1 << 63), ""),
+    (5, ["too small", "34M is the least"], elf(memory=32 * MiB - 4096, address=0x80000000), ""),
+], ids=short)
+def test_kernels_that_cannot_start(folder, line, words, kernel, more):
+    folder.write("linux", kernel)
+    folder.mistake(GUEST + more, line, *words)
+
+
+def test_the_least_ram_is_enough(folder, reader):
+    folder.write("linux", linux(image_size=30 * MiB))
+    folder.make(changed('"32M"', '"34M"'))
+    listed = reader(folder.path / "out.dmfs").stdout
+    assert "entry=0x80200000" in listed and "plan=" not in listed
+
+
+def test_too_many_capsules(folder):
+    guests = [GUEST.replace('name = "linux"', f'name = "g{number}"') for number in range(65)]
+    folder.make("".join(guests[:64]))
+    folder.mistake("".join(guests), 64 * 5 + 1, "guest 'g64'", "65 services and guests, at most 64")
+
+
+def test_all_mistakes_are_reported_in_order(folder):
+    found = folder.mistakes("""\
+# A comment with [[guest]] in it
+[image]
+colour = 1
+
+[[guest]]
+name = "one"
+description = '''
+[[guest]]
+ram = "2M"'''
+kernel = "nowhere"
+ram = "3M"
+properties = [
+    "nothing", # ]
+]
+
+[[service]]
+"file" = "service.elf"
+ram = "2M"
+
+[[guest]]
+name = "one"
+kernel = "linux"
+ram = "32M"
+cpus.x = 4
+""")
+    assert [line.split(":")[1] for line in found] == ["3", "7", "10", "11", "12", "16", "21", "24"]
+
+
+def test_an_image_never_replaces_what_it_is_made_from(folder):
+    folder.write("m.toml", GUEST.encode())
+    for output in ("linux", "m.toml", "./initramfs"):
+        before = (folder.path / output).read_bytes()
+        done = subprocess.run([sys.executable, MKDMFS, "m.toml", "-o", output], cwd=folder.path,
+                              capture_output=True, text=True)
+        assert done.returncode == 1 and "would be made from" in done.stderr
+        assert (folder.path / output).read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written(folder):
+    folder.write("m.toml", GUEST.encode())
+    done = subprocess.run([sys.executable, MKDMFS, "m.toml", "-o", "nowhere/out.dmfs"],
+                          cwd=folder.path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("mkdmfs: error: nowhere/out.dmfs")
