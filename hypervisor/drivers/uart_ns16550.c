@@ -64,7 +64,7 @@ static bool read_layout(const void *fdt, int node)
     if (!devicetree_reg(fdt, node, 0, &base, &size) || shift > 8 || offset > size)
         return false;
     base += offset;
-    return (width == 1 || width == 2 || width == 4) && base % width == 0 &&
+    return (width == 1 || width == 2 || width == 4) && width <= 1U << shift && base % width == 0 &&
            size - offset >= ((uint64_t)LSR << shift) + width;
 }
 

@@ -1,0 +1,142 @@
+#include "unit.h"
+#include "isa.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct hart_features everything = {
+    .s = true, .h = true, .f = true, .d = true, .v = true, .sstc = true};
+
+/* The string for guests that a hart's string leads to. */
+static const char *guest(const char *string, const struct hart_features *features)
+{
+    static struct machine_isa text;
+    struct isa isa = isa_of_string(string);
+
+    isa_limit(&isa, features);
+    memset(&text, 0xa5, sizeof text);
+    isa_format(&isa, &text);
+    return text.base;
+}
+
+static void test_old_and_new_strings(void **state)
+{
+    static const struct {
+        const char *host, *guest;
+    } cases[] = {
+        {"rv64imac", "rv64imac_zicntr_zicsr_zifencei"},
+        {"rv64gc", "rv64imafdc_zicntr_zicsr_zifencei"},
+        {"RV64GC", "rv64imafdc_zicntr_zicsr_zifencei"},
+        {"rv64imafdcsu", "rv64imafdc_zicntr_zicsr_zifencei"},
+        {"rv64imafdcsuh", "rv64imafdc_zicntr_zicsr_zifencei"},
+        {"rv64i2p0m2p0a2p0c", "rv64imac_zicntr_zicsr_zifencei"},
+        {"rv64i2_m2_zicsr2p0_zba1p0", "rv64im_zicntr_zicsr_zifencei_zba"},
+        {"rv64imaczba", "rv64imac_zicntr_zicsr_zifencei_zba"},
+        {"rv64imacsstc_zbb", "rv64imac_zicntr_zicsr_zifencei_zbb_sstc"},
+        {"rv64imacb", "rv64imac_zicntr_zicsr_zifencei_zba_zbb_zbs"},
+        {"rv64imafdch_zicsr_zifencei_zihintpause_zba_zbb_zbc_zbs_sstc",
+         "rv64imafdc_zicntr_zicsr_zifencei_zihintpause_zba_zbb_zbc_zbs_sstc"},
+        {"rv64imac__zba___", "rv64imac_zicntr_zicsr_zifencei_zba"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_string_equal(guest(cases[i].host, &everything), cases[i].guest);
+}
+
+static void test_what_guests_must_not_use_is_left_out(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        guest("rv64imafdcqh_zicbom_zicboz_zicfilp_zicfiss_zihpm_zkr_zk_zawrs_zcmt_zfinx_smaia_"
+              "smstateen_ssaia_sscofpmf_ssnpm_svadu_shcounterenw_xtheadba_zfuture",
+              &everything),
+        "rv64imafdc_zicntr_zicsr_zifencei");
+}
+
+static void test_what_is_not_really_there_is_left_out(void **state)
+{
+    const char *host = "rv64imafdcv_zfh_zcd_zvbb_sstc";
+    struct hart_features less = everything;
+
+    (void)state;
+    less.sstc = false;
+    assert_null(strstr(guest(host, &less), "sstc"));
+    less.v = false;
+    assert_string_equal(guest(host, &less), "rv64imafdc_zicntr_zicsr_zifencei_zfh_zcd");
+    less.d = false;
+    assert_string_equal(guest(host, &less), "rv64imafc_zicntr_zicsr_zifencei_zfh");
+    less.f = false;
+    assert_string_equal(guest(host, &less), "rv64imac_zicntr_zicsr_zifencei");
+}
+
+static void test_nonsense(void **state)
+{
+    static const char *const strings[] = {"", "r", "rv32imac", "rv", "rv64", "_rv64i", "rv128i"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
+        assert_string_equal(guest(strings[i], &everything), "rv64");
+    guest("rv64z", &everything);
+    guest("rv64_p1p", &everything);
+    guest("rv64i9p", &everything);
+    guest("rv64s", &everything);
+    guest("rv64\xff\xfe", &everything);
+}
+
+static void test_list_form(void **state)
+{
+    static const char list[] = "i\0m\0zicsr\0zvfuture\0sstc\0h";
+    struct isa isa = isa_of_list(list, sizeof list);
+    struct machine_isa text;
+
+    (void)state;
+    isa_format(&isa, &text);
+    assert_string_equal(text.base, "rv64im_zicsr_sstc");
+    assert_memory_equal(text.extensions, "i\0m\0zicsr\0sstc\0", 15);
+    /* Without its last NUL, the last name does not count. */
+    isa = isa_of_list(list, 3);
+    isa_format(&isa, &text);
+    assert_string_equal(text.base, "rv64i");
+}
+
+static void test_common_part(void **state)
+{
+    struct isa isa = isa_intersection(isa_of_string("rv64imafdc_zba_svinval"),
+                                      isa_of_string("rv64imac_zbb_svinval"));
+    struct machine_isa text;
+
+    (void)state;
+    isa_format(&isa, &text);
+    assert_string_equal(text.base, "rv64imac_zicntr_zicsr_zifencei_svinval");
+}
+
+/* All that the table has fits both forms with room to end the list. */
+static void test_everything_fits(void **state)
+{
+    struct isa isa = {{UINT64_MAX, UINT64_MAX}};
+    struct machine_isa text;
+    size_t used = 0;
+
+    (void)state;
+    isa_format(&isa, &text);
+    assert_true(strlen(text.base) < sizeof text.base);
+    assert_non_null(strstr(text.base, "_svvptc"));
+    while (text.extensions[used])
+        used += strlen(text.extensions + used) + 1;
+    assert_true(used < sizeof text.extensions);
+    assert_string_equal(text.extensions + used - 7, "svvptc");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_old_and_new_strings),
+        cmocka_unit_test(test_what_guests_must_not_use_is_left_out),
+        cmocka_unit_test(test_what_is_not_really_there_is_left_out),
+        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_list_form),
+        cmocka_unit_test(test_common_part),
+        cmocka_unit_test(test_everything_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

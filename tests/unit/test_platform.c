@@ -1,0 +1,396 @@
+/*
+ * The physical machine by its device tree: those that QEMU makes, and one of our own with all that
+ * boards may do (data/board.dts). Platform and drivers keep what they read in static variables;
+ * before each test the whole program's variables are set back to what they were at its start.
+ */
+#include "registers.h"
+#include "driver.h"
+#include "hart.h"
+#include "isa.h"
+#include "memory.h"
+#include "platform.h"
+#include "port.h"
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The variables of the program (ld: __data_start to _end) ---- */
+
+extern char __data_start[], _end[];
+static char *saved;
+
+/* What platform_init was given stays in use to the end of a test. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
+/* The sanitizer keeps guards between variables, so its checks must stay out. */
+__attribute__((no_sanitize("address", "undefined"))) static void copy(char *to, const char *from)
+{
+    volatile uint64_t *words = (uint64_t *)to;
+
+    for (size_t i = 0; i < (size_t)(_end - __data_start) / 8; i++)
+        words[i] = ((const volatile uint64_t *)from)[i];
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    if (!saved) {
+        saved = malloc(_end - __data_start);
+        copy(saved, __data_start);
+    }
+    copy(__data_start, saved);
+    return 0;
+}
+
+/* ---- The rest of the port ---- */
+
+static uint64_t now;
+
+uint64_t port_time(void)
+{
+    return now;
+}
+
+struct hart *port_hart(void)
+{
+    return NULL;
+}
+
+void port_relax(void)
+{
+}
+
+void port_halt(void)
+{
+    abort();
+}
+
+/* ---- Trees ---- */
+
+/* The file's tree in memory of exactly its size, so that the sanitizer sees every step beyond. */
+static void *load(const char *name, size_t *size)
+{
+    char path[256];
+    FILE *file;
+    const size_t most = 2 << 20;
+    void *bytes = malloc(most), *tree;
+
+    snprintf(path, sizeof path, UNIT_DATA "/%s.dtb", name);
+    if (!(file = fopen(path, "rb")))
+        fail_msg("%s is missing", path);
+    *size = fread(bytes, 1, most, file);
+    fclose(file);
+    assert_true(*size > 0);
+    assert_int_equal(fdt_pack(bytes), 0);
+    *size = fdt_totalsize(bytes);
+    tree = memcpy(malloc(*size), bytes, *size);
+    free(bytes);
+    return tree;
+}
+
+static void start(const char *name)
+{
+    size_t size;
+
+    assert_true(platform_init(load(name, &size)));
+}
+
+static const struct hart_features everything = {
+    .s = true, .h = true, .f = true, .d = true, .v = true, .sstc = true};
+
+static void test_virt(void **state)
+{
+    bool seen[8] = {false};
+
+    (void)state;
+    start("virt");
+    assert_int_equal(platform_hart_count(), 8);
+    for (unsigned i = 0; i < 8; i++) {
+        assert_true(platform_hart(i)->id < 8 && platform_hart(i)->has_mmu);
+        assert_false(seen[platform_hart(i)->id]);
+        seen[platform_hart(i)->id] = true;
+    }
+    assert_int_equal(platform_timebase(), 10000000);
+    assert_int_equal(memory_owned(MEMORY_FREE), 128 << 20);
+    assert_string_equal(platform_bootargs(), "");
+    /* The CLINT is at 0x200_0000, the PLIC at 0xc00_0000; hart h has context 2h. */
+    clint_set_timer(3, 0x123456789aULL);
+    assert_int_equal(written(0x2004018), 0x123456789aULL);
+    assert_int_equal(clint_mtimecmp(7), 0x2004038);
+    clint_send_ipi(5);
+    assert_int_equal(written(0x2000014), 1);
+    clint_clear_ipi(5);
+    assert_int_equal(written(0x2000014), 0);
+    assert_false(clint_serves(8));
+    assert_int_equal(serial_interrupt_source(), 10);
+    assert_false(serial_needs_poll());
+    assert_int_equal(written(0xc000000 + 4 * 10), 1);
+    assert_int_equal(written(0xc002000 + 0x100 * platform_hart(0)->id), 1 << 10);
+    assert_int_equal(written(0x10000001), 1); /* the UART's IER */
+    platform_power_off(false);
+    assert_int_equal(written(0x100000), 0x5555);
+}
+
+static void test_sifive_u(void **state)
+{
+    (void)state;
+    start("sifive_u");
+    assert_int_equal(platform_hart_count(), 5);
+    for (unsigned i = 0; i < 5; i++)
+        assert_int_equal(platform_hart(i)->has_mmu, platform_hart(i)->id != 0);
+    assert_int_equal(platform_timebase(), 1000000);
+    assert_int_equal(serial_interrupt_source(), 4);
+    assert_int_equal(written(0x10010010), 2); /* the UART's ie: rxwm */
+    /* Hart 0 has only a machine-mode context: 0. Hart h has 2h - 1. */
+    assert_true(plic_route(5, 0));
+    assert_true(plic_route(5, 2));
+    assert_int_equal(written(0xc002000) & 1 << 5, 1 << 5);
+    assert_int_equal(written(0xc002180) & 1 << 5, 1 << 5);
+    assert_false(plic_route(5, 9));
+    assert_false(plic_route(0, 1));
+    assert_false(plic_route(54, 1));
+    /* What the monitor hart lacks does not matter to guests. */
+    platform_set_hart_features(&everything);
+    assert_non_null(strstr(platform_guest_isa()->base, "rv64imafdc_"));
+}
+
+static void test_spike(void **state)
+{
+    (void)state;
+    start("spike");
+    assert_int_equal(platform_hart_count(), 2);
+    assert_false(plic_present());
+    assert_true(serial_needs_poll());
+    port_serial_write("x", 1);
+    assert_int_equal(written(0x1000008), 1ULL << 56 | 1ULL << 48 | 'x');
+}
+
+static void test_aclint(void **state)
+{
+    (void)state;
+    start("aclint");
+    clint_set_timer(1, 77);
+    assert_int_equal(written(0x2004008), 77);
+    mmio_write(0x200bff8, 8, 1234);
+    assert_int_equal(clint_time(), 1234);
+    clint_send_ipi(1);
+    assert_int_equal(written(0x2000004), 1);
+}
+
+static void test_a_machine_without_plic_is_polled(void **state)
+{
+    (void)state;
+    start("aia");
+    assert_true(serial_needs_poll());
+    now = 5;
+    serial_poll();
+    assert_int_equal(serial_poll_deadline(UINT64_MAX), 5 + 10000000 / 50);
+    assert_int_equal(serial_poll_deadline(6), 6);
+}
+
+/* ---- data/board.dts ---- */
+
+#define SERIAL 0x200000300UL /* through both buses */
+#define PLIC   0x4c000000UL
+#define TIMER  0x44000000UL
+
+static void test_board_memory(void **state)
+{
+    uint64_t initrd, size;
+
+    (void)state;
+    start("board");
+    assert_string_equal(platform_bootargs(), "isolation=pmp loglevel=debug");
+    assert_true(platform_initrd(&initrd, &size));
+    assert_int_equal(initrd, 0x84000000);
+    assert_int_equal(size, 0x100001);
+    assert_int_equal(memory_lookup(hpa(0x84100000)).owner, MEMORY_HYPERVISOR);
+    assert_int_equal(memory_lookup(hpa(0x84101000)).owner, MEMORY_FREE);
+    assert_int_equal(memory_lookup(hpa(0x8001ffff)).owner, MEMORY_RESERVED);
+    assert_int_equal(memory_lookup(hpa(0x87f00000)).owner, MEMORY_RESERVED);
+    assert_int_equal(memory_lookup(hpa(0x100000000)).owner, MEMORY_FREE);
+    assert_int_equal(memory_lookup(hpa(0x104000000)).owner, MEMORY_NONE);
+    assert_int_equal(memory_owned(MEMORY_FREE), 0xc000000 - 0x20000 - 0x100000 - 0x101000);
+}
+
+static void test_board_harts(void **state)
+{
+    (void)state;
+    start("board");
+    assert_int_equal(platform_hart_count(), 3);
+    assert_int_equal(platform_hart(0)->id, 1);
+    assert_false(platform_hart(0)->has_mmu);
+    assert_int_equal(platform_hart(1)->id, 7);
+    assert_int_equal(platform_hart(2)->id, 0x100000003);
+    assert_int_equal(platform_timebase(), 4000000);
+    platform_set_hart_features(&everything);
+    assert_string_equal(platform_guest_isa()->base, "rv64imafdc_zicsr_zba_sstc");
+    assert_memory_equal(platform_guest_isa()->extensions, "i\0m\0a\0f\0d\0c\0zicsr\0zba\0sstc\0",
+                        29);
+    assert_string_equal(platform_guest_isa()->mmu_type, "riscv,sv39");
+}
+
+/* A 32-bit timer is never early: its high half goes out of the way first. */
+static struct {
+    uint64_t address, value;
+} order[3];
+static unsigned orders;
+
+static void note_order(uint64_t address, unsigned size, uint64_t value)
+{
+    assert_int_equal(size, 4);
+    if (orders < 3) {
+        order[orders].address = address;
+        order[orders].value = value;
+    }
+    orders++;
+}
+
+static void test_board_interrupts(void **state)
+{
+    (void)state;
+    start("board");
+    on_write = note_order;
+    clint_set_timer(7, 0x1122334455667788ULL);
+    on_write = NULL;
+    assert_int_equal(orders, 3);
+    assert_int_equal(order[0].address, TIMER + 0x400c);
+    assert_int_equal(order[0].value, UINT32_MAX);
+    assert_int_equal(order[1].address, TIMER + 0x4008);
+    assert_int_equal(order[1].value, 0x55667788);
+    assert_int_equal(order[2].value, 0x11223344);
+    assert_int_equal(clint_mtimecmp(7), 0); /* not in one store */
+    clint_send_ipi(0x100000003);
+    assert_int_equal(written(TIMER + 8), 1);
+    assert_int_equal(serial_interrupt_source(), 33);
+    assert_int_equal(written(PLIC + 0x2004), 1 << 1);
+    assert_true(plic_route(33, 7));
+    assert_int_equal(written(PLIC + 0x2104), 1 << 1);
+    mmio_write(PLIC + 0x204004, 4, 33);
+    assert_int_equal(plic_claim(0x100000003), 33);
+    plic_complete(0x100000003, 21);
+    assert_int_equal(written(PLIC + 0x204004), 21);
+    assert_int_equal(plic_claim(99), 0);
+}
+
+static uint64_t uart_status; /* LSR */
+static unsigned status_reads;
+
+static uint64_t read_uart(uint64_t address, unsigned size, uint64_t value)
+{
+    assert_int_equal(size, 4);
+    if (address != SERIAL + 5 * 4)
+        return value;
+    status_reads++;
+    return uart_status;
+}
+
+static void test_board_serial(void **state)
+{
+    char bytes[8];
+
+    (void)state;
+    start("board");
+    assert_int_equal(written(SERIAL + 3 * 4), 3); /* LCR: 8N1 */
+    assert_int_equal(written(SERIAL + 2 * 4), 7); /* FCR: on, both cleared */
+    assert_int_equal(written(SERIAL + 1 * 4), 1); /* IER after DLM: 0, then the interrupt */
+    assert_int_equal(written(SERIAL), 1);         /* DLL: 1,843,200 Hz / 16 / 115,200 baud */
+    on_read = read_uart;
+    uart_status = 0x60;
+    port_serial_write("ab", 2);
+    assert_int_equal(written(SERIAL), 'b');
+    assert_false(port_serial_pending());
+    uart_status = 0x61;
+    mmio_write(SERIAL, 4, 'q');
+    serial_interrupt();
+    assert_true(port_serial_pending());
+    assert_int_equal(port_serial_read(bytes, 8), 8);
+    assert_memory_equal(bytes, "qqqqqqqq", 8);
+}
+
+static void test_a_jammed_port_does_not_hold_anybody_up(void **state)
+{
+    char text[10000] = {0};
+
+    (void)state;
+    start("board");
+    on_read = read_uart;
+    uart_status = 0;
+    port_serial_write(text, sizeof text);
+    assert_true(status_reads > 1000);                  /* it is given a chance… */
+    assert_true(status_reads < 2000000 + sizeof text); /* …once */
+    uart_status = 0x60;
+    port_serial_write("z", 1);
+    assert_int_equal(written(SERIAL), 'z');
+}
+
+/* ---- Hostile trees ---- */
+
+static void test_what_is_no_tree(void **state)
+{
+    static uint64_t zero[16];
+
+    (void)state;
+    assert_false(platform_init(zero));
+    assert_false(platform_init((char *)zero + 4));
+    assert_int_equal(platform_timebase(), 10000000); /* nobody divides by 0 after it */
+}
+
+/* Whatever a byte of the tree is, nothing is touched outside it (the sanitizers would tell). */
+static void damage(const char *name)
+{
+    size_t size;
+    uint8_t *tree = load(name, &size), *copied = malloc(size);
+    unsigned accepted = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        /* The size in the header is the one thing that nothing else bounds. */
+        if (i >= 4 && i < 8)
+            continue;
+        setup(NULL);
+        memcpy(copied, tree, size);
+        copied[i] ^= (uint8_t[]){0x01, 0x80, 0xff}[i % 3];
+        accepted += platform_init(copied);
+        platform_set_hart_features(&everything);
+    }
+    assert_true(accepted > 0);
+    free(copied);
+    free(tree);
+}
+
+static void test_damaged_virt(void **state)
+{
+    (void)state;
+    damage("small");
+}
+
+static void test_damaged_board(void **state)
+{
+    (void)state;
+    damage("board");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_virt, setup),
+        cmocka_unit_test_setup(test_sifive_u, setup),
+        cmocka_unit_test_setup(test_spike, setup),
+        cmocka_unit_test_setup(test_aclint, setup),
+        cmocka_unit_test_setup(test_a_machine_without_plic_is_polled, setup),
+        cmocka_unit_test_setup(test_board_memory, setup),
+        cmocka_unit_test_setup(test_board_harts, setup),
+        cmocka_unit_test_setup(test_board_interrupts, setup),
+        cmocka_unit_test_setup(test_board_serial, setup),
+        cmocka_unit_test_setup(test_a_jammed_port_does_not_hold_anybody_up, setup),
+        cmocka_unit_test_setup(test_what_is_no_tree, setup),
+        cmocka_unit_test_setup(test_damaged_virt, setup),
+        cmocka_unit_test_setup(test_damaged_board, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
