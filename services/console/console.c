@@ -6,9 +6,9 @@
 
 static void hint(void)
 {
-    screen_print(SGR_PLAIN SGR_BOLD
-                 "Console: Control-] opens the command line (help lists its commands), "
-                 "Control-] twice switches to the next guest." SGR_PLAIN);
+    screen_print(
+        SGR_PLAIN SGR_BOLD
+        "Control-] opens the command line; twice, it switches to the next guest." SGR_PLAIN);
 }
 
 void console_start(void)

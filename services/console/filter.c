@@ -14,7 +14,8 @@ static bool parameters_are(const struct terminal *terminal, const char *text)
 static void end_csi(struct terminal *terminal, char final)
 {
     terminal->state = TERMINAL_TEXT;
-    if (final == 'm') /* SGR, 8.3.117; 39 is the default colour */
+    terminal->query = final == 'n' || final == 'c'; /* DSR, 8.3.35, and DA, 8.3.24 */
+    if (final == 'm')                               /* SGR, 8.3.117; 39 is the default colour */
         terminal->plain = parameters_are(terminal, "") || parameters_are(terminal, "0") ||
                           parameters_are(terminal, "39");
     if (final != 'h' && final != 'l')
@@ -49,7 +50,7 @@ static void follow_csi(struct terminal *terminal, char byte)
 
 bool terminal_follow(struct terminal *terminal, char byte)
 {
-    terminal->plain = false;
+    terminal->plain = terminal->query = false;
     if (byte == ESC) {
         /* Within a string it begins its terminator, ESC \; anywhere else a new command. */
         terminal->state = TERMINAL_ESCAPE;

@@ -24,6 +24,7 @@ struct terminal {
     unsigned count;
     bool alternate; /* the alternate screen is on: an editor or the like has all of the screen */
     bool plain;     /* the last byte ended a command that sets the plain colours */
+    bool query;     /* the last byte ended a command that the terminal answers */
 };
 
 /* Follows one byte; true if it is part of a command, false if it is text or a control character. */

@@ -30,7 +30,8 @@ static int attached = NOBODY;
 static struct terminal terminal; /* as the attached capsule's output leaves it */
 static char drawn[DRAWN_SIZE];   /* what it has written since the last newline */
 static size_t drawn_count;
-static bool drawn_lost; /* that was more than DRAWN_SIZE bytes */
+static bool drawn_lost;      /* that was more than DRAWN_SIZE bytes */
+static size_t drawn_command; /* where in it the last command begins */
 static uint64_t last_output;
 
 static struct line lines[CAPSULES], log_line;
@@ -111,9 +112,14 @@ static bool at_line_start(void)
     return drawn_count == 0 && !drawn_lost;
 }
 
+/* A command that the terminal answers is not to be drawn again: nobody waits for two answers. */
 static void note_drawn(char byte, bool command)
 {
-    if (!command && byte == '\n') {
+    if (byte == '\033')
+        drawn_command = drawn_count;
+    if (terminal.query)
+        drawn_count = drawn_command;
+    else if (!command && byte == '\n') {
         drawn_count = 0;
         drawn_lost = false;
     } else if (!command && byte == '\r' && at_line_start()) {

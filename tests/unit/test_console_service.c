@@ -269,6 +269,17 @@ static void test_background_breaks_a_quiet_line_and_redraws_it(void **state)
     assert_screen("# ls" PLAIN "\r\033[K" TWO "linux2| hello" PLAIN "\r\n" ONE "# ls");
 }
 
+/* BusyBox asks where the cursor is at each prompt; a second answer would be typed at it. */
+static void test_queries_are_not_repeated(void **state)
+{
+    (void)state;
+    guest_prints(1, "\033[1m# \033[6n\033[cx");
+    user_types("\035");
+    clear_screen();
+    user_types("\003");
+    assert_screen("\r\033[K\033[1m-- linux1 --" PLAIN "\r\n" ONE "\033[1m# x");
+}
+
 static void test_never_quiet_line_is_broken_after_a_second(void **state)
 {
     (void)state;
@@ -673,6 +684,7 @@ int main(void)
         cmocka_unit_test_setup(test_long_background_line_is_cut_not_lost, setup),
         cmocka_unit_test_setup(test_background_waits_for_the_line_to_end, setup),
         cmocka_unit_test_setup(test_background_breaks_a_quiet_line_and_redraws_it, setup),
+        cmocka_unit_test_setup(test_queries_are_not_repeated, setup),
         cmocka_unit_test_setup(test_never_quiet_line_is_broken_after_a_second, setup),
         cmocka_unit_test_setup(test_editor_keeps_its_screen, setup),
         cmocka_unit_test_setup(test_editor_gives_way_to_the_log, setup),
