@@ -1,0 +1,421 @@
+/*
+ * SBI conformance: BASE, TIME, IPI, RFENCE, HSM, SRST, DBCN and the legacy calls, their results and
+ * the errors that the specification (SBI 3.0) names for each wrong argument. With several harts in
+ * the device tree the others are started, asked, fenced and stopped.
+ */
+#include "payload.h"
+
+#define ABSENT_HART 0x7ffUL
+#define ALL_HARTS   (~0UL)
+
+static struct hart_local *other(unsigned index);
+
+static void check_error(struct sbi_return result, long expected, const char *name)
+{
+    check(result.error == expected, name, "error %ld, expected %ld", result.error, expected);
+}
+
+static void check_error_strict(struct sbi_return result, long expected, const char *name)
+{
+    check_strict(result.error == expected, name, "error %ld, expected %ld", result.error, expected);
+}
+
+static bool need(uint64_t extension, const char *name)
+{
+    if (sbi_has(extension))
+        return true;
+    check_strict(false, name, "the extension is not there");
+    return false;
+}
+
+static void base(void)
+{
+    struct sbi_return version = sbi_call(SBI_BASE, 0, 0, 0, 0);
+    check_error(version, SBI_SUCCESS, "base.spec_version");
+    check(!(version.value >> 31) && version.value >> 24 <= 15, "base.spec_version.format",
+          "version 0x%lx", version.value);
+    check_strict(version.value >= 2UL << 24, "base.spec_version.2_0", "version 0x%lx",
+                 version.value);
+    check_error(sbi_call(SBI_BASE, 1, 0, 0, 0), SBI_SUCCESS, "base.impl_id");
+    check_error(sbi_call(SBI_BASE, 2, 0, 0, 0), SBI_SUCCESS, "base.impl_version");
+    check_equal(sbi_call(SBI_BASE, 3, 0x0badc0de, 0, 0).value, 0, "base.probe.unknown");
+    check_error(sbi_call(SBI_BASE, 3, 0x0badc0de, 0, 0), SBI_SUCCESS, "base.probe.unknown.error");
+    check(sbi_has(SBI_BASE), "base.probe.base", "BASE says that it is not there");
+    check_error(sbi_call(SBI_BASE, 4, 0, 0, 0), SBI_SUCCESS, "base.mvendorid");
+    check_error(sbi_call(SBI_BASE, 5, 0, 0, 0), SBI_SUCCESS, "base.marchid");
+    check_error(sbi_call(SBI_BASE, 6, 0, 0, 0), SBI_SUCCESS, "base.mimpid");
+    check_error(sbi_call(SBI_BASE, 7, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "base.function.unknown");
+    check_error(sbi_call(0x0badc0de, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "extension.unknown");
+    check_error(sbi_call(0x0F, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "extension.0x0f");
+    check_error(sbi_call(0x9, 0, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "extension.0x09");
+}
+
+static void registers(void)
+{
+    static const struct {
+        const char *name;
+        uint64_t call[8];
+    } calls[] = {
+        {"preserves.base", {1, 2, 3, 4, 5, 6, 0, SBI_BASE}},
+        {"preserves.time", {~0UL, 2, 3, 4, 5, 6, 0, SBI_TIME}},
+        {"preserves.ipi.none", {0, 0, 3, 4, 5, 6, 0, SBI_IPI}},
+        {"preserves.rfence", {1, ALL_HARTS, 0, 0, 5, 6, 1, SBI_RFENCE}},
+        {"preserves.hsm.status", {0, 2, 3, 4, 5, 6, 2, SBI_HSM}},
+        {"preserves.srst.error", {7, 0, 3, 4, 5, 6, 0, SBI_SRST}},
+        {"preserves.dbcn.empty", {0, 0, 0, 4, 5, 6, 0, SBI_DBCN}},
+        {"preserves.legacy.set_timer", {~0UL, 2, 3, 4, 5, 6, 0, 0}},
+        {"preserves.unknown", {1, 2, 3, 4, 5, 6, 7, 0x0badc0de}},
+        {"preserves.diosix.yield", {0, 2, 3, 4, 5, 6, 0, 0x0A000005}},
+    };
+    for (unsigned i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        uint64_t changed = sbi_preserves(calls[i].call);
+        check(!changed, calls[i].name, "mask of changed registers 0x%lx", changed);
+    }
+}
+
+static void time_extension(void)
+{
+    if (!need(SBI_TIME, "time.present"))
+        return;
+    check_error(sbi_call(SBI_TIME, 0, ~0UL, 0, 0), SBI_SUCCESS, "time.set_timer.never");
+    check_error(sbi_call(SBI_TIME, 0, 0, 0, 0), SBI_SUCCESS, "time.set_timer.past");
+    check(csr_read(sip) & SIP_STIP, "time.set_timer.past.pending", "sip 0x%lx", csr_read(sip));
+    sbi_set_timer(~0UL);
+    check(!(csr_read(sip) & SIP_STIP), "time.set_timer.never.clears", "sip 0x%lx", csr_read(sip));
+    check_error(sbi_call(SBI_TIME, 1, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "time.function.unknown");
+}
+
+static uint64_t own_mask(void)
+{
+    return 1;
+}
+
+static bool soft_pending(void)
+{
+    uint64_t give_up = time_now() + 5 * frequency;
+    while (!(csr_read(sip) & SIP_SSIP) && time_now() < give_up)
+        ;
+    bool pending = csr_read(sip) & SIP_SSIP;
+    csr_clear(sip, SIP_SSIP);
+    return pending;
+}
+
+static void ipi(void)
+{
+    if (!need(SBI_IPI, "ipi.present"))
+        return;
+    csr_clear(sip, SIP_SSIP);
+    check_error(sbi_call(SBI_IPI, 0, own_mask(), boot_hart, 0), SBI_SUCCESS, "ipi.self");
+    check(soft_pending(), "ipi.self.pending", "SSIP is not set");
+    check(!(csr_read(sip) & SIP_SSIP), "ipi.self.cleared", "SSIP cannot be cleared");
+    check_error(sbi_call(SBI_IPI, 0, 0, ALL_HARTS, 0), SBI_SUCCESS, "ipi.all");
+    check(soft_pending(), "ipi.all.pending", "SSIP is not set");
+    check_error(sbi_call(SBI_IPI, 0, 0, 0, 0), SBI_SUCCESS, "ipi.empty_mask");
+    check_error_strict(sbi_call(SBI_IPI, 0, 1, ABSENT_HART, 0), SBI_ERR_INVALID_PARAM,
+                       "ipi.absent_base");
+    check_error_strict(sbi_call(SBI_IPI, 0, 1UL << 63, 0, 0), SBI_ERR_INVALID_PARAM,
+                       "ipi.absent_hart");
+    check_error_strict(sbi_call(SBI_IPI, 0, 3, ALL_HARTS - 1, 0), SBI_ERR_INVALID_PARAM,
+                       "ipi.wrapping_base");
+    csr_clear(sip, SIP_SSIP);
+    sbi_call(SBI_IPI, 0, own_mask() | 1UL << 63, boot_hart, 0);
+    check_strict(!(csr_read(sip) & SIP_SSIP), "ipi.error_has_no_effect", "SSIP is set");
+    csr_clear(sip, SIP_SSIP);
+    check_error(sbi_call(SBI_IPI, 1, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "ipi.function.unknown");
+}
+
+static void rfence(void)
+{
+    static const char *const names[] = {"rfence.fence_i", "rfence.sfence_vma",
+                                        "rfence.sfence_vma_asid"};
+    if (!need(SBI_RFENCE, "rfence.present"))
+        return;
+    for (uint64_t function = 0; function <= 2; function++) {
+        check_error(sbi_call6(SBI_RFENCE, function, own_mask(), boot_hart, 0, 0, 0, 0), SBI_SUCCESS,
+                    names[function]);
+        check_error(sbi_call6(SBI_RFENCE, function, 0, ALL_HARTS, 0x1000, 0x1000, 0, 0),
+                    SBI_SUCCESS, "rfence.all.one_page");
+        check_error(sbi_call6(SBI_RFENCE, function, own_mask(), boot_hart, 0, ~0UL, 1, 0),
+                    SBI_SUCCESS, "rfence.whole_space");
+        check_error(sbi_call6(SBI_RFENCE, function, 0, 0, 0, 0, 0, 0), SBI_SUCCESS,
+                    "rfence.empty_mask");
+        check_error_strict(sbi_call6(SBI_RFENCE, function, 1, ABSENT_HART, 0, 0, 0, 0),
+                           SBI_ERR_INVALID_PARAM, "rfence.absent_hart");
+    }
+    for (uint64_t function = 3; function <= 6; function++) {
+        struct sbi_return result =
+            sbi_call6(SBI_RFENCE, function, own_mask(), boot_hart, 0, 0x1000, 0, 0);
+        long expected = isa_has("h") ? SBI_SUCCESS : SBI_ERR_NOT_SUPPORTED;
+        check_error_strict(result, expected, "rfence.hfence");
+    }
+    check_error(sbi_call(SBI_RFENCE, 7, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "rfence.function.unknown");
+}
+
+static void hsm(void)
+{
+    if (!need(SBI_HSM, "hsm.present"))
+        return;
+    struct sbi_return own = sbi_call(SBI_HSM, 2, boot_hart, 0, 0);
+    check(!own.error && !own.value, "hsm.status.own", "error %ld, state %lu", own.error, own.value);
+    check_error(sbi_call(SBI_HSM, 2, ABSENT_HART, 0, 0), SBI_ERR_INVALID_PARAM,
+                "hsm.status.absent");
+    check_error(sbi_call(SBI_HSM, 0, boot_hart, secondary_entry, 0), SBI_ERR_ALREADY_AVAILABLE,
+                "hsm.start.own");
+    check_error(sbi_call(SBI_HSM, 0, ABSENT_HART, secondary_entry, 0), SBI_ERR_INVALID_PARAM,
+                "hsm.start.absent");
+    check_error(sbi_call(SBI_HSM, 3, 1, 0, 0), SBI_ERR_INVALID_PARAM, "hsm.suspend.reserved");
+    check_error(sbi_call(SBI_HSM, 3, 0x80000001, 0, 0), SBI_ERR_INVALID_PARAM,
+                "hsm.suspend.reserved_non_retentive");
+    struct sbi_return platform = sbi_call(SBI_HSM, 3, 0x10000000, 0, 0);
+    check(platform.error == SBI_ERR_INVALID_PARAM || platform.error == SBI_ERR_NOT_SUPPORTED,
+          "hsm.suspend.platform", "error %ld", platform.error);
+    check_error(sbi_call(SBI_HSM, 4, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "hsm.function.unknown");
+}
+
+/* Resuming after a non-retentive suspend starts at secondary_entry: work() is what comes then. */
+static uint64_t saved_sp, saved_registers[12];
+static struct hart_local resume_local;
+
+static void resumed(struct hart_local *self)
+{
+    hart_locals[0].satp = self->satp;
+    hart_locals[0].sstatus = self->sstatus;
+    hart_locals[0].state = self->id == boot_hart ? 1 : 2;
+    __asm__ volatile("mv tp, %0\n\tcsrw sscratch, tp\n\tmv t0, %1\n\tld sp, (%2)\n\t"
+                     "ld s0, 0(t0)\n\tld s1, 8(t0)\n\tld s2, 16(t0)\n\tld s3, 24(t0)\n\t"
+                     "ld s4, 32(t0)\n\tld s5, 40(t0)\n\tld s6, 48(t0)\n\tld s7, 56(t0)\n\t"
+                     "ld s8, 64(t0)\n\tld s9, 72(t0)\n\tld s10, 80(t0)\n\tld s11, 88(t0)\n\t"
+                     "lla t1, resume_here\n\tjr t1"
+                     :
+                     : "r"(hart_locals), "r"(saved_registers), "r"(&saved_sp)
+                     : "memory", "t0", "t1");
+}
+
+/* Stays out of line: it continues in the middle, once the hart has resumed. */
+static __attribute__((noinline)) long suspend_non_retentive(void)
+{
+    register uint64_t a0 __asm__("a0") = 0x80000000;
+    register uint64_t a1 __asm__("a1") = (uint64_t)secondary_entry;
+    register uint64_t a2 __asm__("a2") = (uint64_t)&resume_local;
+    register uint64_t a6 __asm__("a6") = 3;
+    register uint64_t a7 __asm__("a7") = SBI_HSM;
+    __asm__ volatile("mv t0, %[registers]\n\tsd sp, (%[sp])\n\t"
+                     "sd s0, 0(t0)\n\tsd s1, 8(t0)\n\tsd s2, 16(t0)\n\tsd s3, 24(t0)\n\t"
+                     "sd s4, 32(t0)\n\tsd s5, 40(t0)\n\tsd s6, 48(t0)\n\tsd s7, 56(t0)\n\t"
+                     "sd s8, 64(t0)\n\tsd s9, 72(t0)\n\tsd s10, 80(t0)\n\tsd s11, 88(t0)\n\t"
+                     "ecall\n\tj 1f\n"
+                     "resume_here: li a0, 0\n"
+                     "1:"
+                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a6), "+r"(a7)
+                     : [registers] "r"(saved_registers), [sp] "r"(&saved_sp)
+                     : "memory", "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a3", "a4", "a5");
+    return (long)a0;
+}
+
+static uint8_t resume_stack[4096] __attribute__((aligned(16)));
+
+static void suspend(void)
+{
+    sbi_set_timer(time_now() + frequency / 20);
+    csr_write(sie, SIP_STIP);
+    check_error(sbi_call(SBI_HSM, 3, 0, 0, 0), SBI_SUCCESS, "hsm.suspend.retentive");
+    check(csr_read(sip) & SIP_STIP, "hsm.suspend.retentive.woken_by_timer", "sip 0x%lx",
+          csr_read(sip));
+    check_error(sbi_call(SBI_HSM, 3, 0, 0, 0), SBI_SUCCESS, "hsm.suspend.already_pending");
+    if (in_diosix) /* OpenSBI 1.1 goes there */
+        check_error(sbi_call(SBI_HSM, 3, 0x80000000, HOLE, 0), SBI_ERR_INVALID_ADDRESS,
+                    "hsm.suspend.bad_address");
+    sbi_set_timer(time_now() + frequency / 20);
+    resume_local = (struct hart_local){.stack_top = (uint64_t)resume_stack + sizeof resume_stack,
+                                       .work = resumed};
+    long error = suspend_non_retentive();
+    csr_write(sie, 0);
+    sbi_set_timer(~0UL);
+    if (error == SBI_ERR_NOT_SUPPORTED) {
+        check_strict(false, "hsm.suspend.non_retentive", "not supported");
+        return;
+    }
+    check(!error && local()->state == 1, "hsm.suspend.non_retentive", "error %ld, state %lu", error,
+          local()->state);
+    check(!local()->satp && !(local()->sstatus & SSTATUS_SIE), "hsm.suspend.resume_state",
+          "satp 0x%lx sstatus 0x%lx", local()->satp, local()->sstatus);
+}
+
+static void srst(void)
+{
+    if (!need(SBI_SRST, "srst.present"))
+        return;
+    check_error(sbi_call(SBI_SRST, 0, 3, 0, 0), SBI_ERR_INVALID_PARAM, "srst.type.reserved");
+    check_error_strict(sbi_call(SBI_SRST, 0, 0xF0000000, 0, 0), SBI_ERR_INVALID_PARAM,
+                       "srst.type.platform");
+    check_error(sbi_call(SBI_SRST, 0, 0, 2, 0), SBI_ERR_INVALID_PARAM, "srst.reason.reserved");
+    check_error_strict(sbi_call(SBI_SRST, 0, 0, 0xF0000000, 0), SBI_ERR_INVALID_PARAM,
+                       "srst.reason.platform");
+    check_error(sbi_call(SBI_SRST, 1, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "srst.function.unknown");
+}
+
+/* SBI 2.0 names INVALID_PARAM in DBCN's table and INVALID_ADDRESS where it defines such ranges. */
+static void check_bad_range(uint64_t bytes, uint64_t low, uint64_t high, const char *name)
+{
+    for (uint64_t function = 0; function <= 1; function++) {
+        struct sbi_return result = sbi_call(SBI_DBCN, function, bytes, low, high);
+        check_strict(
+            result.error == SBI_ERR_INVALID_PARAM || result.error == SBI_ERR_INVALID_ADDRESS, name,
+            "function %lu: error %ld value %lu", function, result.error, result.value);
+    }
+}
+
+static void dbcn(void)
+{
+    if (!need(SBI_DBCN, "dbcn.present"))
+        return;
+    uint64_t end = ram.base + ram.size;
+    struct sbi_return result = sbi_call(SBI_DBCN, 0, 0, scratch_pages, 0);
+    check(!result.error && !result.value, "dbcn.write.empty", "error %ld value %lu", result.error,
+          result.value);
+    memcpy(scratch_pages + 1, "# dbcn\r\n", 8);
+    result = sbi_call(SBI_DBCN, 0, 8, scratch_pages + 1, 0);
+    check(!result.error && result.value <= 8, "dbcn.write", "error %ld value %lu", result.error,
+          result.value);
+    scratch_pages[0] = 0xa5;
+    result = sbi_call(SBI_DBCN, 1, 64, scratch_pages, 0);
+    check(!result.error && !result.value && scratch_pages[0] == 0xa5, "dbcn.read.nothing",
+          "error %ld value %lu", result.error, result.value);
+    check_error(sbi_call(SBI_DBCN, 2, 0xabcdef00 | '\r', 0, 0), SBI_SUCCESS, "dbcn.write_byte");
+    check_error(sbi_call(SBI_DBCN, 3, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "dbcn.function.unknown");
+    check_bad_range(16, HOLE, 0, "dbcn.range.hole");
+    check_bad_range(16, end, 0, "dbcn.range.after_ram");
+    check_bad_range(17, end - 16, 0, "dbcn.range.over_the_end");
+    check_bad_range(~0UL, ram.base, 0, "dbcn.range.huge");
+    check_bad_range(~0UL, (uint64_t)scratch_pages, 0, "dbcn.range.wraps");
+    check_bad_range(16, ~0UL - 7, 0, "dbcn.range.wraps_from_the_top");
+    check_bad_range(16, 0, 1, "dbcn.range.high_half");
+    check_bad_range(16, (uint64_t)scratch_pages, 1, "dbcn.range.high_word");
+    check_bad_range(4, uart_base, 0, "dbcn.range.device");
+    if (in_diosix)
+        check_bad_range(16, ram.base - 16, 0, "dbcn.range.before_ram");
+}
+
+static void legacy(void)
+{
+    check_error(sbi_call(1, 0, '\r', 0, 0), 0, "legacy.putchar");
+    check_error(sbi_call(2, 0, 0, 0, 0), -1, "legacy.getchar.nothing");
+    check_error(sbi_call(0, 0, 0, 0, 0), 0, "legacy.set_timer");
+    check(csr_read(sip) & SIP_STIP, "legacy.set_timer.pending", "sip 0x%lx", csr_read(sip));
+    sbi_call(0, 0, ~0UL, 0, 0);
+    check(!(csr_read(sip) & SIP_STIP), "legacy.set_timer.clears", "sip 0x%lx", csr_read(sip));
+    static volatile uint64_t mask;
+    mask = 1UL << boot_hart;
+    csr_clear(sip, SIP_SSIP);
+    check_error(sbi_call(4, 0, &mask, 0, 0), 0, "legacy.send_ipi");
+    check(soft_pending(), "legacy.send_ipi.pending", "SSIP is not set");
+    check_error(sbi_call(5, 0, &mask, 0, 0), 0, "legacy.remote_fence_i");
+    check_error(sbi_call(6, 0, &mask, 0, 0), 0, "legacy.remote_sfence_vma");
+    check_error(sbi_call(7, 0, &mask, 0, 0), 0, "legacy.remote_sfence_vma_asid");
+}
+
+/* With paging on, the mask of a legacy call is read by its virtual address. */
+static void legacy_virtual(void)
+{
+    paging_on();
+    page_map(WINDOW, (uint64_t)scratch_pages, PTE_LEAF);
+    *(volatile uint64_t *)WINDOW = 1UL << boot_hart;
+    check_error(sbi_call(4, 0, WINDOW, 0, 0), 0, "legacy.send_ipi.virtual");
+    check(soft_pending(), "legacy.send_ipi.virtual.pending", "SSIP is not set");
+    paging_off();
+}
+
+static uint8_t stacks[HARTS_MAX][4096] __attribute__((aligned(16)));
+
+static struct hart_local *other(unsigned index)
+{
+    struct hart_local *hart = &hart_locals[index];
+    hart->stack_top = (uint64_t)stacks[index] + sizeof stacks[index];
+    return hart;
+}
+
+/* Waits, with patience, for a state (SBI 3.0, 9, table of HSM states). */
+static bool wait_state(uint64_t hart, uint64_t state)
+{
+    uint64_t give_up = time_now() + 10 * frequency;
+    while (time_now() < give_up)
+        if (sbi_call(SBI_HSM, 2, hart, 0, 0).value == state)
+            return true;
+    return false;
+}
+
+static bool wait_change(struct hart_local *hart, uint64_t state)
+{
+    uint64_t give_up = time_now() + 10 * frequency;
+    while (hart->state != state && time_now() < give_up)
+        ;
+    return hart->state == state;
+}
+
+/* What a secondary hart does: reports, waits for an IPI, stops. */
+static void secondary(struct hart_local *self)
+{
+    self->state = 1;
+    csr_write(sie, SIP_SSIP);
+    while (!(csr_read(sip) & SIP_SSIP))
+        __asm__ volatile("wfi");
+    csr_clear(sip, SIP_SSIP);
+    self->state = 2;
+    sbi_call(SBI_HSM, 1, 0, 0, 0);
+    self->state = 3;
+}
+
+static void one_secondary(unsigned index, uint64_t id)
+{
+    struct hart_local *hart = other(index);
+    hart->state = 0;
+    hart->id = ~0UL;
+    hart->work = secondary;
+    if (in_diosix)
+        check_error(sbi_call(SBI_HSM, 0, id, HOLE, 0), SBI_ERR_INVALID_ADDRESS,
+                    "smp.start.bad_address");
+    check_equal(sbi_call(SBI_HSM, 2, id, 0, 0).value, 1, "smp.stopped_at_first");
+    check_error(sbi_call(SBI_HSM, 0, id, secondary_entry, hart), SBI_SUCCESS, "smp.start");
+    if (!check(wait_change(hart, 1), "smp.runs", "hart %lu has not come", id))
+        return;
+    check_equal(hart->id, id, "smp.a0");
+    check(!hart->satp && !(hart->sstatus & SSTATUS_SIE), "smp.first_state",
+          "satp 0x%lx sstatus 0x%lx", hart->satp, hart->sstatus);
+    check(wait_state(id, 0), "smp.status.started", "state is not STARTED");
+    check_error(sbi_call(SBI_HSM, 0, id, secondary_entry, hart), SBI_ERR_ALREADY_AVAILABLE,
+                "smp.start.again");
+    for (uint64_t function = 0; function <= 2; function++)
+        check_error(sbi_call6(SBI_RFENCE, function, 1, id, 0, 0x1000, 0, 0), SBI_SUCCESS,
+                    "smp.rfence");
+    check_error(sbi_call(SBI_IPI, 0, 1, id, 0), SBI_SUCCESS, "smp.ipi");
+    check(wait_change(hart, 2), "smp.ipi.arrives", "hart %lu has not woken", id);
+    check(wait_state(id, 1), "smp.stops", "state is not STOPPED");
+}
+
+static void smp(void)
+{
+    if (hart_count < 2) {
+        skip("smp", "one hart");
+        return;
+    }
+    for (unsigned round = 0; round < 3; round++)
+        for (unsigned i = 0, index = 1; i < hart_count; i++)
+            if (hart_ids[i] != boot_hart)
+                one_secondary(index++, hart_ids[i]);
+}
+
+void payload_main(void)
+{
+    base();
+    registers();
+    time_extension();
+    ipi();
+    rfence();
+    hsm();
+    suspend();
+    srst();
+    dbcn();
+    legacy();
+    legacy_virtual();
+    smp();
+}

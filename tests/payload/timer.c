@@ -1,0 +1,153 @@
+/*
+ * The supervisor timer: by the SBI, and by stimecmp where the device tree lists Sstc. It never
+ * fires early; how late it was is printed, for a busy machine may be late.
+ */
+#include "payload.h"
+
+static volatile uint64_t fired_at;
+static void (*set_timer)(uint64_t deadline);
+static const char *way;
+
+static void stimecmp_set(uint64_t deadline)
+{
+    __asm__ volatile("csrw 0x14d, %0" ::"r"(deadline)); /* stimecmp: Sstc 1.0.0, 2.1 */
+}
+
+static void on_timer(void)
+{
+    fired_at = time_now();
+    set_timer(~0UL);
+}
+
+static char name_buffer[64];
+static const char *name(const char *what)
+{
+    size_t length = strlen(way);
+    memcpy(name_buffer, way, length);
+    name_buffer[length] = '.';
+    memcpy(name_buffer + length + 1, what, strlen(what) + 1);
+    return name_buffer;
+}
+
+static bool pending(void)
+{
+    return csr_read(sip) & SIP_STIP;
+}
+
+static bool wait_pending(uint64_t patience)
+{
+    uint64_t give_up = time_now() + patience;
+    while (!pending() && time_now() < give_up)
+        ;
+    return pending();
+}
+
+static void masked(void)
+{
+    csr_write(sie, 0);
+    set_timer(~0UL);
+    check(!pending(), name("never.not_pending"), "sip 0x%lx", csr_read(sip));
+    set_timer(0);
+    check(pending(), name("past.pending"), "sip 0x%lx", csr_read(sip));
+    set_timer(~0UL);
+    check(!pending(), name("never.clears_masked"), "sip 0x%lx", csr_read(sip));
+    set_timer(time_now() + frequency / 100);
+    check(wait_pending(20 * frequency), name("masked.becomes_pending"), "sip 0x%lx", csr_read(sip));
+    set_timer(time_now() + 1000 * frequency);
+    check(!pending(), name("future.clears"), "sip 0x%lx", csr_read(sip));
+    set_timer(time_now() - 1);
+    check(pending(), name("just_past.pending"), "sip 0x%lx", csr_read(sip));
+    csr_clear(sip, SIP_STIP);
+    check(pending(), name("read_only_in_sip"), "software can clear STIP");
+    set_timer(~0UL);
+}
+
+/* Deadlines from a few microseconds on, waited for by looking at memory, then by wfi. */
+static void fires(bool sleeping)
+{
+    uint64_t worst = 0, early = 0;
+    unsigned missed = 0;
+    interrupt_handlers[5] = on_timer;
+    csr_write(sie, SIP_STIP);
+    for (unsigned i = 0; i < 50; i++) {
+        uint64_t deadline = time_now() + frequency / 100000 * (1 + i * i);
+        fired_at = 0;
+        set_timer(deadline);
+        csr_set(sstatus, SSTATUS_SIE);
+        uint64_t give_up = deadline + 20 * frequency;
+        while (!fired_at && time_now() < give_up)
+            if (sleeping)
+                __asm__ volatile("wfi");
+        csr_clear(sstatus, SSTATUS_SIE);
+        missed += !fired_at;
+        early += fired_at && fired_at < deadline;
+        if (fired_at > deadline && fired_at - deadline > worst)
+            worst = fired_at - deadline;
+    }
+    csr_write(sie, 0);
+    check(!missed, name(sleeping ? "wfi.fires" : "fires"), "%u of 50 missed", missed);
+    check(!early, name(sleeping ? "wfi.never_early" : "never_early"), "%lu were early", early);
+    print("# %s: latest %lu ticks of 1/%lu s", name(sleeping ? "wfi" : "busy"), worst, frequency);
+}
+
+/* wfi ends on an enabled pending interrupt even if interrupts are off (Privileged 1.13, 3.3.3). */
+static void wfi_without_sie(void)
+{
+    csr_write(sie, SIP_STIP);
+    uint64_t deadline = time_now() + frequency / 100;
+    set_timer(deadline);
+    uint64_t count = local()->interrupts[5];
+    while (!pending())
+        __asm__ volatile("wfi");
+    check(time_now() >= deadline, name("wfi.sie_off.wakes"), "too early");
+    check(local()->interrupts[5] == count, name("wfi.sie_off.no_trap"), "an interrupt was taken");
+    set_timer(~0UL);
+    csr_write(sie, 0);
+}
+
+/* A user program cannot keep the timer away. */
+extern void user_spin(void);
+static void from_user(void)
+{
+    csr_write(sie, SIP_STIP);
+    set_timer(time_now() + frequency / 50);
+    struct trap trap = try_user(user_spin, 0, 0);
+    check(trap.scause == (INTERRUPT | 5), name("interrupts_user_mode"), "scause 0x%lx",
+          trap.scause);
+    set_timer(~0UL);
+    csr_write(sie, 0);
+}
+
+static void time_is_monotonic(void)
+{
+    uint64_t last = time_now();
+    unsigned backwards = 0;
+    for (unsigned i = 0; i < 20000; i++) {
+        uint64_t now = time_now();
+        backwards += now < last;
+        last = now;
+    }
+    check(!backwards, "time.monotonic", "%u steps back", backwards);
+}
+
+static void all(const char *by, void (*set)(uint64_t deadline))
+{
+    way = by;
+    set_timer = set;
+    masked();
+    fires(false);
+    fires(true);
+    wfi_without_sie();
+    from_user();
+}
+
+void payload_main(void)
+{
+    check(frequency > 0, "frequency", "no timebase-frequency");
+    time_is_monotonic();
+    all("sbi", sbi_set_timer);
+    if (isa_has("sstc"))
+        all("stimecmp", stimecmp_set);
+    else
+        skip("stimecmp", "no Sstc in the device tree");
+}
