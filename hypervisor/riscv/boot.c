@@ -168,7 +168,7 @@ static const void *settle_builtin_image(size_t size)
 
 static bool open_image(struct dmfs *image)
 {
-    size_t size = (size_t)(dmfs_end - dmfs_start);
+    size_t size = (uintptr_t)dmfs_end - (uintptr_t)dmfs_start;
     if (open_passed_image(image)) {
         memory_free(hpa_of(dmfs_start), align_up(size, PAGE_SIZE), MEMORY_HYPERVISOR);
         return true;

@@ -171,12 +171,12 @@
 #define PTE_N         (1UL << 63)
 
 /* 3.7.1: physical memory protection */
-#define PMP_R   (1U << 0)
-#define PMP_W   (1U << 1)
-#define PMP_X   (1U << 2)
-#define PMP_TOR (1U << 3)
+#define PMP_R     (1U << 0)
+#define PMP_W     (1U << 1)
+#define PMP_X     (1U << 2)
+#define PMP_TOR   (1U << 3)
 #define PMP_NAPOT (3U << 3)
-#define PMP_LOCK (1U << 7)
+#define PMP_LOCK  (1U << 7)
 
 #ifndef __ASSEMBLER__
 

@@ -1,5 +1,5 @@
 /* Encodings by GNU as 2.40; Zcb's, which it does not know, by hand from 28.3. */
-    {"lb a0, -2048(t6)", 0x800f8503, LOAD(1, true, false, 10, 31, -2048, 4)},
+{"lb a0, -2048(t6)", 0x800f8503, LOAD(1, true, false, 10, 31, -2048, 4)},
     {"lb x0, 2047(a1)", 0x7ff58003, LOAD(1, true, false, 0, 11, 2047, 4)},
     {"lh a0, -2048(t6)", 0x800f9503, LOAD(2, true, false, 10, 31, -2048, 4)},
     {"lh x0, 2047(a1)", 0x7ff59003, LOAD(2, true, false, 0, 11, 2047, 4)},

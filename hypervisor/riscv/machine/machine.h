@@ -65,9 +65,9 @@ extern uint64_t machine_rtc_epoch;
 
 /* What machine_fdt needs to know of the physical machine; platform.c provides it. */
 struct machine_isa {
-    char base[1024];      /* as riscv,isa: "rv64imafdc_zicsr_…", only what guests may use */
+    char base[1024];       /* as riscv,isa: "rv64imafdc_zicsr_…", only what guests may use */
     char extensions[1024]; /* as riscv,isa-extensions: NUL-separated, ends with an empty string */
-    const char *mmu_type; /* "riscv,sv39", … */
+    const char *mmu_type;  /* "riscv,sv39", … */
 };
 const struct machine_isa *platform_guest_isa(void);
 
