@@ -26,8 +26,7 @@ static void note_release(const struct lock *lock)
     if (!hart)
         return;
     if (!(hart->lock_ranks & 1U << lock->rank) ||
-        atomic_load_explicit(&lock->next, memory_order_relaxed) ==
-            atomic_load_explicit(&lock->serving, memory_order_relaxed))
+        atomic_load_explicit(&lock->held, memory_order_relaxed) == 0)
         panic("lock of rank %d released without being held", (int)lock->rank);
     hart->lock_ranks &= ~(1U << lock->rank);
 }
@@ -43,22 +42,20 @@ static void note_release(const struct lock *lock)
 }
 #endif
 
+/* Waiters read until the lock looks free and only then try to take it, so that they share its cache
+ * line while they wait. There is no queue: where harts are threads of an emulator, the first in
+ * line may be the one that is not running, and all would wait for it. */
 void lock_acquire(struct lock *lock)
 {
     note_acquire(lock);
-    /* Drawing a ticket orders nothing; seeing it served does: acquire pairs with the release
-     * below, so all that the last holder wrote is visible here. */
-    uint32_t ticket = atomic_fetch_add_explicit(&lock->next, 1, memory_order_relaxed);
-
-    while (atomic_load_explicit(&lock->serving, memory_order_acquire) != ticket)
-        port_relax();
+    /* Acquire pairs with the release below: all that the last holder wrote is visible here. */
+    while (atomic_exchange_explicit(&lock->held, 1, memory_order_acquire) != 0)
+        while (atomic_load_explicit(&lock->held, memory_order_relaxed) != 0)
+            port_relax();
 }
 
 void lock_release(struct lock *lock)
 {
     note_release(lock);
-    /* Only the holder writes `serving`, so no read-modify-write is needed. */
-    uint32_t served = atomic_load_explicit(&lock->serving, memory_order_relaxed);
-
-    atomic_store_explicit(&lock->serving, served + 1, memory_order_release);
+    atomic_store_explicit(&lock->held, 0, memory_order_release);
 }

@@ -29,7 +29,7 @@ enum lock_rank {
 };
 
 struct lock {
-    _Atomic uint32_t next, serving; /* a ticket lock: first come, first served */
+    _Atomic uint32_t held; /* 0 or 1 */
     enum lock_rank rank;
 };
 

@@ -11,7 +11,8 @@
 
 static struct lock sched_lock = LOCK_INITIALIZER(LOCK_SCHED);
 static struct pqueue ready;
-static uint64_t virtual_now; /* the least virtual time that a vCPU may join with */
+static _Atomic unsigned ready_count; /* of the queue; a hint for those who don't hold the lock */
+static uint64_t virtual_now;         /* the least virtual time that a vCPU may join with */
 
 static uint64_t slice(void)
 {
@@ -48,6 +49,24 @@ static void charge(struct hart *hart, uint64_t now)
     vcpu->run_time += ticks;
     vcpu->virtual_time += virtual_ticks(vcpu, ticks);
     hart->busy_time += ticks;
+}
+
+/* --- the ready queue --- */
+
+static void join_ready(struct vcpu *vcpu, uint64_t now)
+{
+    if (vcpu->virtual_time < virtual_now) /* sleeping earns no credit */
+        vcpu->virtual_time = virtual_now;
+    vcpu->run = VCPU_READY;
+    vcpu->ready_since = now;
+    pqueue_insert(&ready, &vcpu->ready, vcpu->virtual_time);
+    atomic_store(&ready_count, ready.count);
+}
+
+static void leave_ready(struct vcpu *vcpu)
+{
+    pqueue_remove(&ready, &vcpu->ready);
+    atomic_store(&ready_count, ready.count);
 }
 
 /* --- sleeping --- */
@@ -138,19 +157,10 @@ static void find_hart(struct vcpu *vcpu)
         port_kick(hart); /* which sets its timer anew */
 }
 
-static void make_ready(struct vcpu *vcpu, uint64_t now)
-{
-    if (vcpu->virtual_time < virtual_now) /* sleeping earns no credit */
-        vcpu->virtual_time = virtual_now;
-    vcpu->run = VCPU_READY;
-    vcpu->ready_since = now;
-    pqueue_insert(&ready, &vcpu->ready, vcpu->virtual_time);
-}
-
 static void wake_locked(struct vcpu *vcpu)
 {
     leave_sleepers(vcpu);
-    make_ready(vcpu, port_time());
+    join_ready(vcpu, port_time());
     find_hart(vcpu);
 }
 
@@ -178,30 +188,25 @@ static void leave_hart(struct hart *hart)
     atomic_store(&hart->reschedule, true);
 }
 
+/* What a running vCPU asks for itself is its own hart's business until it leaves it. */
 void sched_stop_current(struct vcpu *vcpu)
 {
-    lock_acquire(&sched_lock);
     vcpu->stop = true;
     leave_hart(vcpu->hart);
-    lock_release(&sched_lock);
 }
 
 void sched_block_current(struct vcpu *vcpu, uint64_t deadline)
 {
-    lock_acquire(&sched_lock);
     vcpu->block = true;
     vcpu->block_until = deadline;
-    vcpu->wake_pending = false;
+    atomic_store(&vcpu->wake_pending, false);
     leave_hart(vcpu->hart);
-    lock_release(&sched_lock);
 }
 
 void sched_yield_current(struct vcpu *vcpu)
 {
-    lock_acquire(&sched_lock);
-    if (pqueue_first(&ready) != NULL)
+    if (atomic_load(&ready_count) > 0)
         leave_hart(vcpu->hart);
-    lock_release(&sched_lock);
 }
 
 void sched_wake(struct vcpu *vcpu)
@@ -210,7 +215,7 @@ void sched_wake(struct vcpu *vcpu)
     if (vcpu->run == VCPU_WAITING) {
         wake_locked(vcpu);
     } else if (vcpu->run == VCPU_RUNNING) {
-        vcpu->wake_pending = true;
+        atomic_store(&vcpu->wake_pending, true);
         kick(vcpu->hart);
     }
     lock_release(&sched_lock);
@@ -231,7 +236,7 @@ bool sched_halt(struct capsule *capsule)
         }
         leave_sleepers(vcpu);
         if (vcpu->run == VCPU_READY)
-            pqueue_remove(&ready, &vcpu->ready);
+            leave_ready(vcpu);
         vcpu->run = VCPU_OFF;
     }
     bool quiet = capsule->running == 0;
@@ -267,84 +272,95 @@ static void share_the_rest(void)
         kick(idle);
 }
 
-static struct vcpu *choose(struct hart *hart)
-{
-    lock_acquire(&sched_lock);
-    uint64_t now = port_time();
-    atomic_store(&hart->reschedule, false);
-    wake_expired(hart, now);
-    struct vcpu *vcpu = hart->runs_guests ? vcpu_of_ready(pqueue_first(&ready)) : NULL;
-    if (vcpu != NULL) {
-        pqueue_remove(&ready, &vcpu->ready);
-        if (vcpu->virtual_time > virtual_now)
-            virtual_now = vcpu->virtual_time;
-        vcpu->steal_time += now - vcpu->ready_since;
-        vcpu->run = VCPU_RUNNING;
-        vcpu->hart = hart;
-        vcpu->stop = vcpu->block = vcpu->wake_pending = false;
-        vcpu->capsule->running++;
-        hart->current = vcpu;
-        hart->started = now;
-        atomic_store(&hart->slice_end, ready.count > 0 ? now + slice() : UINT64_MAX);
-    }
-    share_the_rest();
-    lock_release(&sched_lock);
-    return vcpu;
-}
-
 /* Where the vCPU goes that has just left the hart. */
 static void place(struct vcpu *vcpu, uint64_t now)
 {
-    if (vcpu->stop) {
-        vcpu->run = VCPU_OFF;
-        atomic_store(&vcpu->hsm, HSM_STOPPED); /* only now may it be started again */
-    } else if (vcpu->capsule->halted) {
+    if (vcpu->stop || vcpu->capsule->halted) {
         vcpu->run = VCPU_OFF;
     } else if (vcpu->block && !vcpu->wake_pending && !port_vcpu_has_interrupt(vcpu) &&
                vcpu->block_until > now) {
         sleep_until(vcpu, vcpu->block_until);
     } else {
-        make_ready(vcpu, now);
+        join_ready(vcpu, now);
     }
 }
 
-static void put(struct hart *hart, struct vcpu *vcpu)
+/* The vCPU leaves the hart. True: it was the last of a capsule that is halted. */
+static bool put(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 {
-    lock_acquire(&sched_lock);
-    uint64_t now = port_time();
+    struct capsule *capsule = vcpu->capsule;
     charge(hart, now);
     hart->current = NULL;
     atomic_store(&hart->slice_end, UINT64_MAX);
-    struct capsule *capsule = vcpu->capsule;
     bool quiet = --capsule->running == 0 && capsule->halted;
     place(vcpu, now);
+    return quiet;
+}
+
+/* The vCPU that has had least comes to the hart; NULL: none is ready. */
+static struct vcpu *take(struct hart *hart, uint64_t now)
+{
+    struct vcpu *vcpu = hart->runs_guests ? vcpu_of_ready(pqueue_first(&ready)) : NULL;
+    if (vcpu == NULL)
+        return NULL;
+    leave_ready(vcpu);
+    if (vcpu->virtual_time > virtual_now)
+        virtual_now = vcpu->virtual_time;
+    vcpu->steal_time += now - vcpu->ready_since;
+    vcpu->run = VCPU_RUNNING;
+    vcpu->hart = hart;
+    vcpu->stop = vcpu->block = false;
+    atomic_store(&vcpu->wake_pending, false);
+    vcpu->capsule->running++;
+    hart->current = vcpu;
+    hart->started = now;
+    atomic_store(&hart->slice_end, ready.count > 0 ? now + slice() : UINT64_MAX);
+    return vcpu;
+}
+
+/* Puts back the vCPU that was on the hart, if any, and chooses the next. */
+static struct vcpu *change(struct hart *hart, struct vcpu *previous)
+{
+    lock_acquire(&sched_lock);
+    uint64_t now = port_time();
+    bool quiet = previous != NULL && put(hart, previous, now);
+    if (quiet) { /* its end comes first: it may make others ready, or itself again */
+        lock_release(&sched_lock);
+        capsule_quiescent(previous->capsule);
+        lock_acquire(&sched_lock);
+        now = port_time();
+    }
+    atomic_store(&hart->reschedule, false);
+    wake_expired(hart, now);
+    struct vcpu *next = take(hart, now);
+    share_the_rest();
     lock_release(&sched_lock);
-    if (quiet)
-        capsule_quiescent(capsule);
+    return next;
 }
 
 void sched_run(struct hart *hart)
 {
+    struct vcpu *vcpu = NULL;
     atomic_store(&hart->online, true);
     for (;;) {
-        struct vcpu *vcpu = choose(hart);
+        vcpu = change(hart, vcpu);
         if (vcpu == NULL) {
             sched_set_guest_timer(hart, UINT64_MAX);
             port_idle();
+        } else if (capsule_is_prepared(vcpu->capsule)) {
+            port_vcpu_run(vcpu);
         } else {
-            if (capsule_is_prepared(vcpu->capsule))
-                port_vcpu_run(vcpu);
-            else
-                capsule_prepare_step(vcpu);
-            put(hart, vcpu);
+            capsule_prepare_step(vcpu);
         }
     }
 }
 
 void sched_timer(struct hart *hart)
 {
-    lock_acquire(&sched_lock);
     uint64_t now = port_time();
+    if (atomic_load(&hart->first_deadline) > now && atomic_load(&hart->slice_end) > now)
+        return;
+    lock_acquire(&sched_lock);
     wake_expired(hart, now);
     if (atomic_load(&hart->slice_end) <= now) {
         atomic_store(&hart->slice_end, UINT64_MAX);

@@ -20,10 +20,18 @@ static void put_into_hart(const struct hart *hart, uint64_t set, uint64_t clear)
     }
 }
 
+/* in_guest and interrupts are a pair like in_guest and fences (fence.c): whoever enters a guest
+ * says so and then looks at the lines; whoever raises a line does it and then looks who is in the
+ * guest. So one that is in the guest only has to be made to leave, the one that runs here sees it
+ * before it enters again, and only for the others the scheduler must be asked. */
 void interrupt_raise(struct vcpu *vcpu, unsigned irq)
 {
     uint64_t before = atomic_fetch_or(&vcpu->arch.interrupts, 1UL << irq);
-    if (!(before & 1UL << irq))
+    if (before & 1UL << irq || port_hart()->current == vcpu)
+        return;
+    if (atomic_load(&vcpu->arch.in_guest))
+        port_kick(vcpu->hart);
+    else
         sched_wake(vcpu);
 }
 

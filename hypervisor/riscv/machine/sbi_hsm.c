@@ -93,13 +93,24 @@ static long suspend(struct sbi_call *call, uint32_t type, uint64_t resume, uint6
     return SBI_SUCCESS;
 }
 
+/* The registers begin anew, but what is pending, the reason to resume, stays so. */
+static void resume_anew(struct vcpu *vcpu, const struct suspend *suspend)
+{
+    uint64_t interrupts = atomic_load(&vcpu->arch.interrupts);
+    uint64_t timer = vcpu->arch.timer, stimecmp = vcpu->arch.supervisor.stimecmp;
+    port_vcpu_reset(vcpu, suspend->resume, vcpu->id, suspend->opaque);
+    atomic_fetch_or(&vcpu->arch.interrupts, interrupts);
+    vcpu->arch.timer = timer;
+    vcpu->arch.supervisor.stimecmp = stimecmp;
+}
+
 void sbi_hsm_enter(struct vcpu *vcpu)
 {
     if (atomic_load(&vcpu->hsm) != HSM_SUSPENDED)
         return;
     const struct suspend *suspend = &vcpu->capsule->arch.machine->suspend[vcpu->id];
     if (!suspend->retentive)
-        port_vcpu_reset(vcpu, suspend->resume, vcpu->id, suspend->opaque);
+        resume_anew(vcpu, suspend);
     atomic_store(&vcpu->hsm, HSM_STARTED);
 }
 
