@@ -103,10 +103,10 @@ help:
 include tools/setup/toolchain.mk
 include guests/guests.mk
 include tools/setup/setup.mk
--include services/services.mk
--include tools/mkdmfs.mk
--include hypervisor/hypervisor.mk
--include tests/tests.mk
+include services/services.mk
+include tools/mkdmfs.mk
+include hypervisor/hypervisor.mk
+include tests/tests.mk
 include tools/check.mk
 
 image all: $(BUILD)/diosix.elf $(BUILD)/diosix.bin
