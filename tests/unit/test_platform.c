@@ -4,6 +4,7 @@
  * before each test the whole program's variables are set back to what they were at its start.
  */
 #include "registers.h"
+#include "snapshot.h"
 #include "driver.h"
 #include "hart.h"
 #include "isa.h"
@@ -14,38 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- The variables of the program (ld: __data_start to _end) ---- */
-
-extern char __data_start[], _end[];
-static char *saved;
-
-/* What platform_init was given stays in use to the end of a test. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-
-/* The sanitizer keeps guards between variables, so its checks must stay out. */
-__attribute__((no_sanitize("address", "undefined"))) static void copy(char *to, const char *from)
-{
-    volatile uint64_t *words = (uint64_t *)to;
-
-    for (size_t i = 0; i < (size_t)(_end - __data_start) / 8; i++)
-        words[i] = ((const volatile uint64_t *)from)[i];
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    if (!saved) {
-        saved = malloc(_end - __data_start);
-        copy(saved, __data_start);
-    }
-    copy(__data_start, saved);
-    return 0;
-}
 
 /* ---- The rest of the port ---- */
 
@@ -352,7 +321,7 @@ static void damage(const char *name)
         /* The size in the header is the one thing that nothing else bounds. */
         if (i >= 4 && i < 8)
             continue;
-        setup(NULL);
+        snapshot_setup(NULL);
         memcpy(copied, tree, size);
         copied[i] ^= (uint8_t[]){0x01, 0x80, 0xff}[i % 3];
         accepted += platform_init(copied);
@@ -378,19 +347,19 @@ static void test_damaged_board(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_virt, setup),
-        cmocka_unit_test_setup(test_sifive_u, setup),
-        cmocka_unit_test_setup(test_spike, setup),
-        cmocka_unit_test_setup(test_aclint, setup),
-        cmocka_unit_test_setup(test_a_machine_without_plic_is_polled, setup),
-        cmocka_unit_test_setup(test_board_memory, setup),
-        cmocka_unit_test_setup(test_board_harts, setup),
-        cmocka_unit_test_setup(test_board_interrupts, setup),
-        cmocka_unit_test_setup(test_board_serial, setup),
-        cmocka_unit_test_setup(test_a_jammed_port_does_not_hold_anybody_up, setup),
-        cmocka_unit_test_setup(test_what_is_no_tree, setup),
-        cmocka_unit_test_setup(test_damaged_virt, setup),
-        cmocka_unit_test_setup(test_damaged_board, setup),
+        cmocka_unit_test_setup(test_virt, snapshot_setup),
+        cmocka_unit_test_setup(test_sifive_u, snapshot_setup),
+        cmocka_unit_test_setup(test_spike, snapshot_setup),
+        cmocka_unit_test_setup(test_aclint, snapshot_setup),
+        cmocka_unit_test_setup(test_a_machine_without_plic_is_polled, snapshot_setup),
+        cmocka_unit_test_setup(test_board_memory, snapshot_setup),
+        cmocka_unit_test_setup(test_board_harts, snapshot_setup),
+        cmocka_unit_test_setup(test_board_interrupts, snapshot_setup),
+        cmocka_unit_test_setup(test_board_serial, snapshot_setup),
+        cmocka_unit_test_setup(test_a_jammed_port_does_not_hold_anybody_up, snapshot_setup),
+        cmocka_unit_test_setup(test_what_is_no_tree, snapshot_setup),
+        cmocka_unit_test_setup(test_damaged_virt, snapshot_setup),
+        cmocka_unit_test_setup(test_damaged_board, snapshot_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

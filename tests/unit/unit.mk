@@ -86,6 +86,14 @@ test_sbi_CFLAGS := $(MACHINE_CFLAGS)
 test_decode_SOURCES := hypervisor/riscv/decode.c
 test_decode_CFLAGS := -iquote hypervisor/riscv
 
+# The whole life of capsules on simulated harts.
+UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched capsule loader memory lock pqueue error console service ring log) \
+	hypervisor/hosted/port.c tests/unit/simulation.c
+test_sched_SOURCES := $(UNIT_LIFE)
+test_sched_LIBS := -lpthread
+test_capsule_SOURCES := $(UNIT_LIFE)
+test_capsule_LIBS := -lpthread
+
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_PYTESTS := $(wildcard tests/unit/test_*.py)
 

@@ -1,0 +1,190 @@
+#include "simulation.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIMULATOR (-1)
+
+struct hart *harts[HART_MAX];
+unsigned hart_count;
+struct guest guests[CAPSULE_MAX][CAPSULE_VCPU_MAX];
+
+static struct hart structures[HART_MAX];
+static pthread_t threads[HART_MAX];
+static unsigned kicks_seen[HART_MAX];
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int turn = SIMULATOR;
+static bool ending;
+
+static void hand_over(int to, int self)
+{
+    pthread_mutex_lock(&mutex);
+    turn = to;
+    pthread_cond_broadcast(&changed);
+    while (turn != self)
+        pthread_cond_wait(&changed, &mutex);
+    pthread_mutex_unlock(&mutex);
+    if (ending && self != SIMULATOR) {
+        pthread_mutex_lock(&mutex);
+        turn = SIMULATOR;
+        pthread_cond_broadcast(&changed);
+        pthread_mutex_unlock(&mutex);
+        pthread_exit(NULL);
+    }
+}
+
+/* As the RISC-V port does after an interrupt. */
+static void take_interrupts(struct hart *hart)
+{
+    if (kicks_seen[hart->index] != hart->arch.kicks) {
+        kicks_seen[hart->index] = hart->arch.kicks;
+        sched_update_timer(hart);
+    }
+    if (hart->arch.timer <= hosted_time) {
+        sched_timer(hart);
+        sched_update_timer(hart);
+    }
+}
+
+static struct guest *guest_of(const struct vcpu *vcpu)
+{
+    return &guests[vcpu->capsule->id][vcpu->id];
+}
+
+static void note_delay(struct guest *guest)
+{
+    uint64_t delay = hosted_time - guest->runnable_at;
+
+    if (guest->runnable_at && delay > guest->worst_delay)
+        guest->worst_delay = delay;
+    guest->runnable_at = 0;
+}
+
+/* The guest has done its burst. */
+static void finish_burst(struct vcpu *vcpu, struct guest *guest)
+{
+    guest->bursts++;
+    guest->left = guest->burst;
+    if (guest->stops) {
+        sched_stop_current(vcpu);
+        return;
+    }
+    if (guest->pause == UINT64_MAX && vcpu->arch.interrupt) {
+        vcpu->arch.interrupt = false; /* handled */
+        return;
+    }
+    uint64_t deadline = guest->pause == UINT64_MAX ? UINT64_MAX : hosted_time + guest->pause;
+
+    guest->runnable_at = deadline == UINT64_MAX ? 0 : deadline;
+    sched_block_current(vcpu, deadline);
+}
+
+static void run(struct vcpu *vcpu)
+{
+    struct hart *hart = hosted_hart;
+    struct guest *guest = guest_of(vcpu);
+
+    guest->entries++;
+    note_delay(guest);
+    if (guest->pause == UINT64_MAX)
+        vcpu->arch.interrupt = false;
+    if (guest->left == 0)
+        guest->left = guest->burst;
+    sched_set_guest_timer(hart, UINT64_MAX);
+    while (!sched_must_leave(hart)) {
+        uint64_t before = hosted_time;
+
+        if (guest->yields)
+            sched_yield_current(vcpu);
+        hand_over(SIMULATOR, hart->index);
+        take_interrupts(hart);
+        uint64_t worked = hosted_time - before;
+
+        if (guest->burst && worked >= guest->left)
+            finish_burst(vcpu, guest);
+        else if (guest->burst)
+            guest->left -= worked;
+    }
+}
+
+static void idle(void)
+{
+    hand_over(SIMULATOR, hosted_hart->index);
+    take_interrupts(hosted_hart);
+}
+
+static void *live(void *argument)
+{
+    struct hart *hart = argument;
+
+    hosted_hart = hart;
+    pthread_mutex_lock(&mutex);
+    while (turn != (int)hart->index)
+        pthread_cond_wait(&changed, &mutex);
+    pthread_mutex_unlock(&mutex);
+    sched_run(hart);
+}
+
+void simulation_start(unsigned count, unsigned maintenance)
+{
+    hosted_run = run;
+    hosted_idle = idle;
+    for (unsigned i = 0; i < count; i++) {
+        struct hart *hart = harts[i] = &structures[i];
+
+        hart->index = hart->id = i;
+        hart->runs_guests = i >= maintenance;
+        hart->slice_end = hart->first_deadline = hart->guest_deadline = UINT64_MAX;
+        hart->arch.timer = UINT64_MAX;
+        if (pthread_create(&threads[i], NULL, live, hart))
+            abort();
+    }
+    hart_count = count;
+    for (unsigned i = 0; i < count; i++)
+        hand_over(i, SIMULATOR);
+}
+
+static bool is_wanted(const struct hart *hart)
+{
+    const struct vcpu *vcpu = hart->current;
+    const struct guest *guest = vcpu ? guest_of(vcpu) : NULL;
+
+    return kicks_seen[hart->index] != hart->arch.kicks || hart->arch.timer <= hosted_time ||
+           sched_must_leave(hart) || (guest && (guest->burst || guest->yields));
+}
+
+void simulation_run(uint64_t ticks)
+{
+    for (uint64_t end = hosted_time + ticks; hosted_time < end;) {
+        hosted_time += SIMULATION_STEP;
+        for (unsigned i = 0; i < hart_count; i++) {
+            if (is_wanted(harts[i]))
+                hand_over(i, SIMULATOR);
+        }
+    }
+}
+
+void simulation_end(void)
+{
+    ending = true;
+    for (unsigned i = 0; i < hart_count; i++) {
+        hand_over(i, SIMULATOR);
+        pthread_join(threads[i], NULL);
+    }
+}
+
+struct hart *simulation_hart(unsigned index)
+{
+    return harts[index];
+}
+
+void simulation_interrupt(struct vcpu *vcpu)
+{
+    struct guest *guest = guest_of(vcpu);
+
+    vcpu->arch.interrupt = true;
+    if (!guest->runnable_at && vcpu->run == VCPU_WAITING)
+        guest->runnable_at = hosted_time;
+    sched_wake(vcpu);
+}

@@ -1,0 +1,319 @@
+/* The scheduler on simulated harts: shares, delays, idleness, wake-ups. */
+#include "unit.h"
+#include "snapshot.h"
+#include "simulation.h"
+#include "memory.h"
+#include <stdio.h>
+#include <string.h>
+
+#define SECOND      HOSTED_FREQUENCY
+#define MILLISECOND (SECOND / 1000)
+
+static const char kernel[] = "a kernel without any header, so it is a flat binary";
+
+static int setup(void **state)
+{
+    snapshot_setup(state);
+    hosted_reset();
+    hosted_add_ram(256 * MEGAPAGE_SIZE);
+    return 0;
+}
+
+/* A running capsule, with its memory prepared by the first hart that takes it. */
+static struct capsule *add(unsigned cpus, unsigned weight)
+{
+    struct capsule_config config = {.ram = 2 * MEGAPAGE_SIZE,
+                                    .cpus = cpus,
+                                    .weight = weight,
+                                    .bootargs = "",
+                                    .kernel = {kernel, sizeof kernel, "kernel"}};
+    struct capsule *capsule;
+
+    snprintf(config.name, sizeof config.name, "capsule%u", capsule_count);
+    assert_int_equal(capsule_create(&config, &capsule), OK);
+    assert_int_equal(capsule_start(capsule), OK);
+    return capsule;
+}
+
+/* All its vCPUs take part, as after a guest's HSM calls. */
+static struct capsule *add_all(unsigned cpus, unsigned weight)
+{
+    struct capsule *capsule = add(cpus, weight);
+
+    for (unsigned i = 1; i < cpus; i++) {
+        atomic_store(&capsule->vcpus[i]->hsm, HSM_STARTED);
+        sched_start(capsule->vcpus[i]);
+    }
+    return capsule;
+}
+
+static uint64_t run_time(const struct capsule *capsule)
+{
+    uint64_t ticks = 0;
+
+    for (unsigned i = 0; i < capsule->vcpu_count; i++)
+        ticks += capsule->vcpus[i]->run_time;
+    return ticks;
+}
+
+/* Per ten thousand: how far a capsule's part of all time is from what it should be. */
+static unsigned share_error(uint64_t ticks, uint64_t all, unsigned weight, unsigned weights)
+{
+    double wanted = (double)all * weight / weights;
+
+    return (unsigned)(1e4 * (ticks > wanted ? ticks - wanted : wanted - ticks) / wanted);
+}
+
+static void check_shares(unsigned count, unsigned cpus)
+{
+    static const unsigned weights[] = {100, 200, 400};
+    struct capsule *capsules_of[3];
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < 3; i++)
+        capsules_of[i] = add_all(cpus, weights[i]);
+    simulation_start(count, 0);
+    simulation_run(10 * SECOND);
+    simulation_end();
+    for (unsigned i = 0; i < 3; i++)
+        all += run_time(capsules_of[i]);
+    /* What the harts were given, all of it but for the slices that still run. */
+    assert_in_range(all, count * (10 * SECOND - 2 * SIMULATION_SLICE), count * 10 * SECOND);
+    for (unsigned i = 0; i < 3; i++)
+        assert_in_range(share_error(run_time(capsules_of[i]), all, weights[i], 700), 0, 200);
+}
+
+static void test_shares_on_one_hart(void **state)
+{
+    (void)state;
+    check_shares(1, 1);
+}
+
+static void test_shares_with_more_vcpus_than_harts(void **state)
+{
+    (void)state;
+    check_shares(2, 4);
+}
+
+static void test_shares_on_many_harts(void **state)
+{
+    (void)state;
+    check_shares(5, 8);
+}
+
+static void test_nobody_starves(void **state)
+{
+    struct capsule *small = add(1, 10);
+
+    (void)state;
+    for (unsigned i = 0; i < 5; i++)
+        add(1, 1000);
+    simulation_start(1, 0);
+    simulation_run(30 * SECOND);
+    simulation_end();
+    assert_true(small->vcpus[0]->run_time > 0);
+    assert_true(guests[small->id][0].entries > 2);
+}
+
+static void test_yield_gives_the_hart_away(void **state)
+{
+    struct capsule *polite = add(1, 100), *hog = add(1, 100);
+
+    (void)state;
+    guests[polite->id][0].yields = true;
+    simulation_start(1, 0);
+    simulation_run(SECOND);
+    simulation_end();
+    assert_true(guests[polite->id][0].entries > 20);
+    assert_true(hog->vcpus[0]->run_time > 0);
+}
+
+static void test_a_vcpu_alone_is_not_disturbed(void **state)
+{
+    struct capsule *capsule = add(1, 100);
+
+    (void)state;
+    simulation_start(2, 0);
+    simulation_run(5 * SECOND);
+    /* No timer on its hart, none on the idle one, and it never left. */
+    assert_int_equal(simulation_hart(0)->arch.timer, UINT64_MAX);
+    assert_int_equal(simulation_hart(1)->arch.timer, UINT64_MAX);
+    assert_in_range(guests[capsule->id][0].entries, 1, 2);
+    unsigned kicks = simulation_hart(0)->arch.kicks + simulation_hart(1)->arch.kicks;
+
+    simulation_run(5 * SECOND);
+    assert_int_equal(simulation_hart(0)->arch.kicks + simulation_hart(1)->arch.kicks, kicks);
+    simulation_end();
+}
+
+static void test_idle_harts_take_what_is_ready(void **state)
+{
+    struct capsule *capsule;
+
+    (void)state;
+    simulation_start(4, 0);
+    simulation_run(10 * MILLISECOND);
+    capsule = add_all(4, 100);
+    simulation_run(20 * MILLISECOND);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_non_null(simulation_hart(i)->current);
+        assert_int_equal(capsule->vcpus[i]->run, VCPU_RUNNING);
+    }
+    simulation_end();
+}
+
+static void test_maintenance_harts_run_no_guests(void **state)
+{
+    struct capsule *capsule;
+
+    (void)state;
+    simulation_start(2, 1);
+    capsule = add_all(3, 100);
+    simulation_run(SECOND);
+    assert_null(simulation_hart(0)->current);
+    simulation_end();
+    assert_int_equal(simulation_hart(0)->busy_time, 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(capsule->vcpus[i]->run_time > SECOND / 5);
+}
+
+/* Interrupts at random instants: each is followed by a burst of the guest that waits for it. */
+static void test_no_wake_up_is_lost(void **state)
+{
+    struct capsule *waiters = add_all(6, 100);
+    uint64_t seed = 7;
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++)
+        guests[waiters->id][i] =
+            (struct guest){.burst = (1 + i) * SIMULATION_STEP, .pause = UINT64_MAX};
+    simulation_start(3, 0);
+    simulation_run(50 * MILLISECOND);
+    for (unsigned round = 0; round < 3000; round++) {
+        struct vcpu *vcpu = waiters->vcpus[unit_random(&seed) % 6];
+        struct guest *guest = &guests[waiters->id][vcpu->id];
+        uint64_t bursts = guest->bursts;
+
+        simulation_interrupt(vcpu);
+        simulation_run(unit_random(&seed) % 3 * SIMULATION_STEP);
+        if (unit_random(&seed) % 4)
+            continue;
+        simulation_run(10 * MILLISECOND);
+        assert_true(guest->bursts > bursts);
+        assert_false(vcpu->arch.interrupt);
+    }
+    simulation_end();
+}
+
+static void test_a_wake_between_asking_and_waiting(void **state)
+{
+    struct capsule *capsule = add(1, 100);
+    struct vcpu *vcpu = capsule->vcpus[0];
+
+    (void)state;
+    guests[capsule->id][0] = (struct guest){.burst = MILLISECOND, .pause = UINT64_MAX};
+    simulation_start(1, 0);
+    simulation_run(MILLISECOND / 2);
+    assert_int_equal(vcpu->run, VCPU_RUNNING);
+    /* It asks to wait while it is still on the hart; then it is woken, without an interrupt. */
+    sched_block_current(vcpu, UINT64_MAX);
+    sched_wake(vcpu);
+    simulation_run(SIMULATION_STEP);
+    assert_int_equal(vcpu->run, VCPU_RUNNING);
+    /* The same with an interrupt alone. */
+    sched_block_current(vcpu, UINT64_MAX);
+    vcpu->arch.interrupt = true;
+    simulation_run(SIMULATION_STEP);
+    assert_int_equal(vcpu->run, VCPU_RUNNING);
+    /* And with neither, it does wait; for ever. */
+    sched_block_current(vcpu, UINT64_MAX);
+    simulation_run(10 * SECOND);
+    assert_int_equal(vcpu->run, VCPU_WAITING);
+    simulation_end();
+}
+
+static void test_deadlines_are_met(void **state)
+{
+    struct capsule *capsule = add_all(8, 100);
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++)
+        guests[capsule->id][i] =
+            (struct guest){.burst = SIMULATION_STEP, .pause = (3 + i) * MILLISECOND + i * 300};
+    simulation_start(4, 0);
+    simulation_run(5 * SECOND);
+    simulation_end();
+    for (unsigned i = 0; i < 8; i++) {
+        assert_in_range(guests[capsule->id][i].worst_delay, 0, 10 * SIMULATION_STEP);
+        assert_in_range(guests[capsule->id][i].bursts, SECOND * 5 / ((4 + i) * MILLISECOND + 3000),
+                        SECOND * 5 / ((3 + i) * MILLISECOND));
+    }
+}
+
+static void test_stop_and_start_of_a_vcpu(void **state)
+{
+    struct capsule *capsule = add_all(2, 100);
+    struct vcpu *vcpu = capsule->vcpus[1];
+
+    (void)state;
+    guests[capsule->id][1] = (struct guest){.burst = MILLISECOND, .stops = true};
+    simulation_start(1, 0);
+    simulation_run(SECOND);
+    assert_int_equal(vcpu->run, VCPU_OFF);
+    assert_int_equal(atomic_load(&vcpu->hsm), HSM_STOPPED);
+    assert_int_equal(guests[capsule->id][1].bursts, 1);
+    sched_wake(vcpu); /* does not start it */
+    simulation_run(SECOND);
+    assert_int_equal(guests[capsule->id][1].bursts, 1);
+    atomic_store(&vcpu->hsm, HSM_STARTED);
+    sched_start(vcpu);
+    simulation_run(SECOND);
+    assert_int_equal(guests[capsule->id][1].bursts, 2);
+    simulation_end();
+}
+
+static void test_halted_vcpus_leave_and_come_back(void **state)
+{
+    struct capsule *capsule = add_all(6, 100), *other = add(1, 100);
+
+    (void)state;
+    guests[capsule->id][4] = (struct guest){.burst = MILLISECOND, .pause = UINT64_MAX};
+    guests[capsule->id][5] = (struct guest){.burst = MILLISECOND, .pause = MILLISECOND};
+    simulation_start(3, 0);
+    simulation_run(SECOND);
+    assert_int_equal(capsule_pause(capsule), OK);
+    simulation_run(2 * SIMULATION_STEP);
+    assert_int_equal(capsule->state, CAPSULE_PAUSED);
+    assert_int_equal(capsule->running, 0);
+    uint64_t before = run_time(capsule);
+
+    for (unsigned i = 0; i < 6; i++)
+        sched_wake(capsule->vcpus[i]); /* interrupts still come */
+    simulation_run(SECOND);
+    assert_int_equal(run_time(capsule), before);
+    assert_int_equal(capsule_resume(capsule), OK);
+    simulation_run(SECOND);
+    simulation_end();
+    assert_true(run_time(capsule) > before + SECOND);
+    assert_true(other->vcpus[0]->run_time > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_shares_on_one_hart, setup),
+        cmocka_unit_test_setup(test_shares_with_more_vcpus_than_harts, setup),
+        cmocka_unit_test_setup(test_shares_on_many_harts, setup),
+        cmocka_unit_test_setup(test_nobody_starves, setup),
+        cmocka_unit_test_setup(test_yield_gives_the_hart_away, setup),
+        cmocka_unit_test_setup(test_a_vcpu_alone_is_not_disturbed, setup),
+        cmocka_unit_test_setup(test_idle_harts_take_what_is_ready, setup),
+        cmocka_unit_test_setup(test_maintenance_harts_run_no_guests, setup),
+        cmocka_unit_test_setup(test_no_wake_up_is_lost, setup),
+        cmocka_unit_test_setup(test_a_wake_between_asking_and_waiting, setup),
+        cmocka_unit_test_setup(test_deadlines_are_met, setup),
+        cmocka_unit_test_setup(test_stop_and_start_of_a_vcpu, setup),
+        cmocka_unit_test_setup(test_halted_vcpus_leave_and_come_back, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
