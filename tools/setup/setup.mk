@@ -27,7 +27,7 @@ $(BUILD)/setup/installed.mk: FORCE
 	@OFFLINE=$(OFFLINE) tools/setup/host-packages --stamp $@ $(SETUP_SETS)
 
 $(CACHE)/%.list: tools/setup/packages.lock tools/setup/fetch
-	@tools/setup/fetch get $* $(FETCH_OPTIONS) -o $@
+	@tools/setup/fetch get $* $(FETCH_OPTIONS) >/dev/null
 
 # Sources of libraries: $(BUILD)/third_party/dtc and $(BUILD)/third_party/zlib.
 $(BUILD)/third_party/%/.stamp: $(CACHE)/%.list tools/setup/unpack
