@@ -4,6 +4,10 @@
 #define TYPED_CHUNK 256
 #define CHUNKS_MAX  16 /* of output before the user's keys get their turn */
 
+/* A guest prints byte by byte, and waking up for each would cost more than the byte. So after some
+ * output has been shown, at once, what follows is gathered for an instant that nobody notices. */
+#define GATHER_MS 2
+
 static void hint(void)
 {
     screen_print(
@@ -35,19 +39,21 @@ static void take_log(void)
         screen_log(bytes, (size_t)count, shown);
 }
 
-static void take_output(void)
+/* Was there any? */
+static bool take_output(void)
 {
     char bytes[CHUNK];
-    unsigned capsule;
+    unsigned capsule, chunk;
 
-    for (unsigned chunk = 0; chunk < CHUNKS_MAX; chunk++) {
+    for (chunk = 0; chunk < CHUNKS_MAX; chunk++) {
         long count = diosix_output_read(bytes, sizeof(bytes), &capsule);
 
         if (count <= 0)
-            return;
+            break;
         if (capsule < CAPSULES)
             screen_output(capsule, bytes, (size_t)count);
     }
+    return chunk != 0;
 }
 
 static void take_input(void)
@@ -61,19 +67,27 @@ static void take_input(void)
         input_type(bytes[i]);
 }
 
+static uint64_t earlier(uint64_t one, uint64_t other)
+{
+    return one < other ? one : other;
+}
+
 void console_turn(uint64_t *events, uint64_t *deadline)
 {
     take_log();
-    take_output();
+    bool gather = take_output();
+
     take_input();
     input_deliver();
     screen_tick();
     screen_flush();
 
-    *events = DIOSIX_EVENT_LOG | DIOSIX_EVENT_OUTPUT;
+    *events = DIOSIX_EVENT_LOG;
+    *deadline = earlier(input_deadline(), screen_deadline());
     if (input_wanted())
         *events |= DIOSIX_EVENT_CONSOLE;
-    *deadline = input_deadline();
-    if (screen_deadline() < *deadline)
-        *deadline = screen_deadline();
+    if (gather)
+        *deadline = earlier(*deadline, diosix_time() + ticks(GATHER_MS));
+    else
+        *events |= DIOSIX_EVENT_OUTPUT;
 }

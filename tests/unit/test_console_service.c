@@ -119,9 +119,11 @@ void diosix_crash(const char *reason)
 
 /* --- the user and the guests --- */
 
+static uint64_t events; /* that the last turn wants to wait for */
+
 static uint64_t turn(void)
 {
-    uint64_t events, deadline;
+    uint64_t deadline;
 
     console_turn(&events, &deadline);
     return deadline;
@@ -208,6 +210,19 @@ static void test_attached_output_passes_through(void **state)
     assert_screen("login: ");
     guest_prints(1, "\033[2J\033[1;34mx\b \a\r");
     assert_screen("login: \033[2J\033[1;34mx\b \a\r");
+}
+
+static void test_output_is_gathered_for_an_instant(void **state)
+{
+    (void)state;
+    assert_true(turn() == DIOSIX_FOREVER);
+    assert_int_equal(events, DIOSIX_EVENT_OUTPUT | DIOSIX_EVENT_LOG | DIOSIX_EVENT_CONSOLE);
+    memcpy(printed[1], "x", printed_count[1] = 1);
+    assert_int_equal(turn(), now + 2);
+    assert_int_equal(events, DIOSIX_EVENT_LOG | DIOSIX_EVENT_CONSOLE);
+    assert_screen("x");
+    assert_true(turn() == DIOSIX_FOREVER);
+    assert_true(events & DIOSIX_EVENT_OUTPUT);
 }
 
 static void test_background_lines_are_whole_and_named(void **state)
@@ -387,7 +402,7 @@ static void test_keys_reach_the_attached_guest(void **state)
 static void test_long_paste_is_whole(void **state)
 {
     char text[6000], got[6001] = "";
-    uint64_t events, deadline;
+    uint64_t deadline;
     unsigned patient = 0; /* turns in which the keys were left at the serial port */
 
     (void)state;
@@ -397,7 +412,7 @@ static void test_long_paste_is_whole(void **state)
     keys_count = sizeof(text);
     room[1] = 0;
     for (unsigned i = 0; i < 1000 && received_count[1] < sizeof(text); i++) {
-        console_turn(&events, &deadline);
+        deadline = turn();
         if (!(events & DIOSIX_EVENT_CONSOLE))
             patient++;
         assert_true(deadline <= now + 20 || (events & DIOSIX_EVENT_CONSOLE));
@@ -679,6 +694,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_attached_output_passes_through, setup),
+        cmocka_unit_test_setup(test_output_is_gathered_for_an_instant, setup),
         cmocka_unit_test_setup(test_background_lines_are_whole_and_named, setup),
         cmocka_unit_test_setup(test_background_lines_are_plain_text, setup),
         cmocka_unit_test_setup(test_long_background_line_is_cut_not_lost, setup),
