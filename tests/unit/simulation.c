@@ -67,7 +67,8 @@ static void finish_burst(struct vcpu *vcpu, struct guest *guest)
     guest->bursts++;
     guest->left = guest->burst;
     if (guest->stops) {
-        sched_stop_current(vcpu);
+        sched_stop_current(vcpu); /* as SBI's hart_stop does */
+        atomic_store(&vcpu->hsm, HSM_STOPPED);
         return;
     }
     if (guest->pause == UINT64_MAX && vcpu->arch.interrupt) {
