@@ -37,16 +37,16 @@ struct vcpu {
 
     /* Scheduler; LOCK_SCHED. */
     enum vcpu_run run;
-    bool stop;                /* asked, while running, to go off when it leaves its hart */
-    bool block;               /* asked, while running, to wait when it leaves its hart */
-    uint64_t block_until;     /* deadline of that wait */
-    bool wake_pending;        /* woken between asking and waiting */
-    struct pqueue_node ready; /* key: virtual run time */
-    struct pqueue_node sleep; /* key: deadline */
-    uint64_t virtual_time;    /* ticks run, scaled by weight */
-    struct hart *hart;        /* the one it runs on or last ran on */
-    uint64_t run_time;        /* ticks */
-    uint64_t steal_time;      /* ticks ready but not running */
+    bool stop;                 /* asked, while running, to go off when it leaves its hart */
+    bool block;                /* asked, while running, to wait when it leaves its hart */
+    uint64_t block_until;      /* deadline of that wait */
+    _Atomic bool wake_pending; /* woken between asking and waiting */
+    struct pqueue_node ready;  /* key: virtual run time */
+    struct pqueue_node sleep;  /* key: deadline */
+    uint64_t virtual_time;     /* ticks run, scaled by weight */
+    struct hart *hart;         /* the one it runs on or last ran on */
+    uint64_t run_time;         /* ticks */
+    uint64_t steal_time;       /* ticks ready but not running */
     uint64_t ready_since;
 };
 
