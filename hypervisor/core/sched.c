@@ -12,7 +12,7 @@
 static struct lock sched_lock = LOCK_INITIALIZER(LOCK_SCHED);
 static struct pqueue ready;
 static _Atomic unsigned ready_count; /* of the queue; a hint for those who don't hold the lock */
-static uint64_t virtual_now;         /* the least virtual time that a vCPU may join with */
+static uint64_t virtual_now;         /* never goes back; who wakes up is measured by it */
 
 static uint64_t slice(void)
 {
@@ -53,10 +53,26 @@ static void charge(struct hart *hart, uint64_t now)
 
 /* --- the ready queue --- */
 
+/* Moves on to the one that has had least, of all that run or are ready. */
+static void advance_virtual_now(uint64_t now)
+{
+    struct vcpu *first = vcpu_of_ready(pqueue_first(&ready));
+    uint64_t least = first == NULL ? UINT64_MAX : first->virtual_time;
+    for (unsigned i = 0; i < hart_count; i++)
+        if (harts[i]->current != NULL && virtual_time_now(harts[i], now) < least)
+            least = virtual_time_now(harts[i], now);
+    if (least != UINT64_MAX && least > virtual_now)
+        virtual_now = least;
+}
+
+/* Sleeping earns a credit of one slice and no more: so one that has had less than its share runs
+ * at once, and one that slept for long locks nobody out. */
 static void join_ready(struct vcpu *vcpu, uint64_t now)
 {
-    if (vcpu->virtual_time < virtual_now) /* sleeping earns no credit */
-        vcpu->virtual_time = virtual_now;
+    uint64_t credit = slice() * VIRTUAL_SCALE;
+    advance_virtual_now(now);
+    if (virtual_now > credit && vcpu->virtual_time < virtual_now - credit)
+        vcpu->virtual_time = virtual_now - credit;
     vcpu->run = VCPU_READY;
     vcpu->ready_since = now;
     pqueue_insert(&ready, &vcpu->ready, vcpu->virtual_time);
@@ -289,6 +305,7 @@ static void place(struct vcpu *vcpu, uint64_t now)
 static bool put(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 {
     struct capsule *capsule = vcpu->capsule;
+    advance_virtual_now(now); /* while it still counts as running */
     charge(hart, now);
     hart->current = NULL;
     atomic_store(&hart->slice_end, UINT64_MAX);
@@ -304,8 +321,6 @@ static struct vcpu *take(struct hart *hart, uint64_t now)
     if (vcpu == NULL)
         return NULL;
     leave_ready(vcpu);
-    if (vcpu->virtual_time > virtual_now)
-        virtual_now = vcpu->virtual_time;
     vcpu->steal_time += now - vcpu->ready_since;
     vcpu->run = VCPU_RUNNING;
     vcpu->hart = hart;

@@ -140,40 +140,64 @@ static void create_capsule(const struct capsule_config *config)
         log_error("capsule %s: %s", config->name, error_name(error));
 }
 
+/* The image goes to the top of memory, so that what is free is in one piece, and on a back end that
+ * does not translate, a guest that is linked to a fixed address (0x8020_0000 is what boards agree
+ * on) finds it free. It stays where it is if there is no room for a second copy. */
+static const void *move_to_top(const void *bytes, size_t size)
+{
+    struct hpa to;
+    if (memory_alloc(align_up(size, PAGE_SIZE), PAGE_SIZE, MEMORY_HYPERVISOR, &to) != OK)
+        return bytes;
+    memcpy(hpa_pointer(to), bytes, size);
+    return hpa_pointer(to);
+}
+
+/* Gives back the pages that lie wholly within. */
+static void give_back(const void *bytes, size_t size)
+{
+    uint64_t start = align_up((uintptr_t)bytes, PAGE_SIZE);
+    uint64_t end = align_down((uintptr_t)bytes + size, PAGE_SIZE);
+    if (start < end)
+        memory_free(hpa(start), end - start, MEMORY_HYPERVISOR);
+}
+
+static bool open_moved(struct dmfs *image, const void *bytes, size_t size)
+{
+    const void *moved = move_to_top(bytes, size);
+    if (moved != bytes)
+        give_back(bytes, size);
+    return dmfs_open(image, moved, size) == OK;
+}
+
 /* The image that a boot loader passed replaces the built-in one, unless it is damaged. */
 static bool open_passed_image(struct dmfs *image)
 {
     uint64_t start, size;
     if (!platform_initrd(&start, &size))
         return false;
-    if (dmfs_open(image, hpa_pointer(hpa(start)), size) == OK)
-        return true;
+    const void *bytes = hpa_pointer(hpa(start));
+    if (dmfs_open(image, bytes, size) == OK)
+        return open_moved(image, bytes, size);
     log_error("the image passed as initrd is not usable; using the built-in one");
     return false;
 }
 
-/* The built-in image lies right behind the hypervisor, where on `pmp` a guest that is linked to a
- * fixed address wants its RAM (0x8020_0000 is what boards agree on): there it moves out of the way.
- */
-static const void *settle_builtin_image(size_t size)
+/* The built-in one lies right behind the hypervisor, where it is in nobody's way but that of guests
+ * linked to a fixed address. */
+static bool open_builtin_image(struct dmfs *image)
 {
-    struct hpa to;
-    if (!port_capsule_ram().identity ||
-        memory_alloc(align_up(size, PAGE_SIZE), PAGE_SIZE, MEMORY_HYPERVISOR, &to) != OK)
-        return dmfs_start;
-    memcpy(hpa_pointer(to), dmfs_start, size);
-    memory_free(hpa_of(dmfs_start), align_up(size, PAGE_SIZE), MEMORY_HYPERVISOR);
-    return hpa_pointer(to);
+    size_t size = (size_t)(dmfs_end - dmfs_start);
+    if (port_capsule_ram().identity)
+        return open_moved(image, dmfs_start, size);
+    return dmfs_open(image, dmfs_start, size) == OK;
 }
 
 static bool open_image(struct dmfs *image)
 {
-    size_t size = (uintptr_t)dmfs_end - (uintptr_t)dmfs_start;
-    if (open_passed_image(image)) {
-        memory_free(hpa_of(dmfs_start), align_up(size, PAGE_SIZE), MEMORY_HYPERVISOR);
-        return true;
-    }
-    return dmfs_open(image, settle_builtin_image(size), size) == OK;
+    if (!open_passed_image(image))
+        return open_builtin_image(image);
+    give_back(dmfs_start, (size_t)(dmfs_end - dmfs_start));
+    return true;
 }
 
 static void start_capsules(void)
@@ -196,8 +220,9 @@ static void start_capsules(void)
 
 static void reserve_hypervisor(void)
 {
-    uint64_t start = (uintptr_t)hypervisor_start;
-    memory_reserve(hpa(start), (uintptr_t)hypervisor_end - start, MEMORY_HYPERVISOR);
+    memory_reserve(hpa_of(hypervisor_start), (uint64_t)(hypervisor_end - hypervisor_start),
+                   MEMORY_HYPERVISOR);
+    memory_reserve(hpa_of(dmfs_start), (uint64_t)(dmfs_end - dmfs_start), MEMORY_HYPERVISOR);
 }
 
 /* From entry.S: the first hart, with a stack and cleared data. */

@@ -101,6 +101,80 @@ static void test_shares_on_many_harts(void **state)
     check_shares(5, 8);
 }
 
+static void test_a_late_comer_gets_its_share_and_no_more(void **state)
+{
+    struct capsule *first = add(1, 100), *late;
+
+    (void)state;
+    simulation_start(1, 0);
+    simulation_run(5 * SECOND);
+    late = add(1, 100);
+    uint64_t before = first->vcpus[0]->run_time;
+
+    simulation_run(2 * SECOND);
+    simulation_end();
+    assert_in_range(late->vcpus[0]->run_time, 95 * SECOND / 100, 105 * SECOND / 100);
+    assert_true(first->vcpus[0]->run_time - before > 0);
+}
+
+/* Sleeping earns no credit: after a long sleep it does not lock others out. */
+static void test_a_sleeper_does_not_save_up(void **state)
+{
+    struct capsule *hog = add(1, 100), *sleeper = add(1, 100);
+    struct guest *guest = &guests[sleeper->id][0];
+
+    (void)state;
+    *guest = (struct guest){.burst = MILLISECOND, .pause = 5 * SECOND};
+    simulation_start(1, 0);
+    simulation_run(4 * SECOND);
+    guest->burst = 0; /* from its next burst on, it never waits again */
+    simulation_run(2 * SECOND);
+    uint64_t before = hog->vcpus[0]->run_time;
+
+    simulation_run(SECOND);
+    simulation_end();
+    assert_in_range(hog->vcpus[0]->run_time - before, 45 * SECOND / 100, 55 * SECOND / 100);
+}
+
+/* One that ran while nobody else wanted to owes nothing to those that come later. */
+static void test_time_that_nobody_wanted_is_not_held_against_it(void **state)
+{
+    struct capsule *early = add(1, 100), *late;
+
+    (void)state;
+    guests[early->id][0] = (struct guest){.burst = 3 * SECOND, .pause = SECOND};
+    simulation_start(1, 0);
+    simulation_run(3 * SECOND + SECOND / 2);
+    late = add(1, 100);
+    simulation_run(SECOND / 2 + MILLISECOND);
+    uint64_t before = late->vcpus[0]->run_time;
+
+    simulation_run(SECOND);
+    simulation_end();
+    assert_in_range(late->vcpus[0]->run_time - before, 40 * SECOND / 100, 60 * SECOND / 100);
+}
+
+static void test_an_interactive_guest_beside_hogs(void **state)
+{
+    struct capsule *interactive;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+        add(1, 100);
+    interactive = add(1, 100);
+    guests[interactive->id][0] =
+        (struct guest){.burst = MILLISECOND / 5, .pause = 20 * MILLISECOND};
+    simulation_start(1, 0);
+    simulation_run(SECOND); /* its start is not what is measured */
+    guests[interactive->id][0].worst_delay = 0;
+    simulation_run(10 * SECOND);
+    simulation_end();
+    assert_true(guests[interactive->id][0].bursts > 300);
+    /* A guest that has had less than its share waits for the end of one slice at most. */
+    assert_in_range(guests[interactive->id][0].worst_delay, 0,
+                    SIMULATION_SLICE + 2 * SIMULATION_STEP);
+}
+
 static void test_nobody_starves(void **state)
 {
     struct capsule *small = add(1, 10);
@@ -304,6 +378,10 @@ int main(void)
         cmocka_unit_test_setup(test_shares_on_one_hart, setup),
         cmocka_unit_test_setup(test_shares_with_more_vcpus_than_harts, setup),
         cmocka_unit_test_setup(test_shares_on_many_harts, setup),
+        cmocka_unit_test_setup(test_a_late_comer_gets_its_share_and_no_more, setup),
+        cmocka_unit_test_setup(test_a_sleeper_does_not_save_up, setup),
+        cmocka_unit_test_setup(test_time_that_nobody_wanted_is_not_held_against_it, setup),
+        cmocka_unit_test_setup(test_an_interactive_guest_beside_hogs, setup),
         cmocka_unit_test_setup(test_nobody_starves, setup),
         cmocka_unit_test_setup(test_yield_gives_the_hart_away, setup),
         cmocka_unit_test_setup(test_a_vcpu_alone_is_not_disturbed, setup),
