@@ -502,7 +502,10 @@ static const char *tree_fault(const void *bytes, size_t limit)
     if ((uintptr_t)bytes % 8)
         return "it is not at an address that is a multiple of 8";
     if (limit < sizeof(struct fdt_header))
-        return "it is shorter than a header";
+        return fdt_strerror(-FDT_ERR_TRUNCATED);
+    error = fdt_check_header(bytes);
+    if (error)
+        return fdt_strerror(error);
     /* Devicetree 0.4, 5.6: libfdt reads the blocks as the words that these alignments promise, and
      * a misaligned read is a trap here. */
     if (fdt_off_dt_struct(bytes) % 4 || fdt_off_mem_rsvmap(bytes) % 8)
