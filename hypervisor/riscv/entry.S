@@ -91,27 +91,89 @@ guest_enter:
     ld a0, VCPU_X(10)(a0)
     mret
 
-/* Every trap into machine mode. */
+/*
+ * Every trap into machine mode. From a guest there are three ways on, each only as long as it must be:
+ *
+ *   1. two calls that are answered here with two registers: which SBI this is, and setting a timer
+ *      that the hart itself keeps (Sstc);
+ *   2. exit_fast() (fast.c), a C function, so the registers that C may change are saved and no more;
+ *   3. what it declines: the rest is saved and guest_enter() returns.
+ */
     .globl trap_entry
     .balign 4
 trap_entry:
     csrrw a0, mscratch, a0
     beqz a0, trap_from_hypervisor
-    .irp n, 1,2,3,4,5,6,7,8,9,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    sd t0, VCPU_X(5)(a0)
+    sd t1, VCPU_X(6)(a0)
+    csrr t0, mcause
+    addi t1, t0, -9                /* environment calls from S-mode and VS-mode: 9 and 10 */
+    sltiu t1, t1, 2
+    beqz t1, save_for_c
+    bnez a6, save_for_c            /* both are function 0 */
+    li t1, SBI_EXTENSION_BASE
+    beq a7, t1, answer_version
+    li t1, SBI_EXTENSION_TIME
+    bne a7, t1, save_for_c
+
+    lbu t0, VCPU_TIMER_CSR(a0)     /* set_timer (SBI 3.0, 6.1) */
+    csrr t1, mscratch              /* the guest's a0: the deadline */
+    beqz t0, save_for_c
+    addi t0, t0, -TIMER_CSR_VSTIMECMP
+    beqz t0, 1f
+    csrw 0x14d, t1                 /* stimecmp */
+    j 2f
+1:  csrw 0x24d, t1                 /* vstimecmp */
+2:  li a1, 0
+    j answer
+
+answer_version:                    /* get_spec_version (SBI 3.0, 4.1) */
+    lui a1, SBI_VERSION >> 12
+answer:                            /* a0 = 0, success; the call is 4 bytes long */
+    csrr t0, mepc
+    addi t0, t0, 4
+    csrw mepc, t0
+    ld t0, VCPU_X(5)(a0)
+    ld t1, VCPU_X(6)(a0)
+    csrw mscratch, a0
+    li a0, 0
+    mret
+
+save_for_c:
+    .irp n, 1,2,4,7,11,12,13,14,15,16,17,28,29,30,31
     sd x\n, VCPU_X(\n)(a0)
     .endr
     csrrw t0, mscratch, zero
+    sd t0, VCPU_X(10)(a0)
+    ld sp, VCPU_HOST_SP(a0)
+    ld tp, VCPU_HOST_TP(a0)
+    csrr a1, mcause
+    addi sp, sp, -16
+    sd a0, 0(sp)
+    call exit_fast                 /* (vcpu, mcause); true: go on in the guest */
+    ld a1, 0(sp)
+    beqz a0, leave_guest
+    csrw mscratch, a1
+    mv a0, a1
+    .irp n, 1,2,4,5,6,7,11,12,13,14,15,16,17,28,29,30,31
+    ld x\n, VCPU_X(\n)(a0)
+    .endr
+    ld a0, VCPU_X(10)(a0)
+    mret
+
+leave_guest:
+    .irp n, 3,8,9,18,19,20,21,22,23,24,25,26,27
+    sd x\n, VCPU_X(\n)(a1)
+    .endr
     csrr t1, mepc
     csrr t2, mstatus
     csrr t3, mcause
     csrr t4, mtval
-    sd t0, VCPU_X(10)(a0)
-    sd t1, VCPU_PC(a0)
-    sd t2, VCPU_MSTATUS(a0)
-    sd t3, VCPU_CAUSE(a0)
-    sd t4, VCPU_TVAL(a0)
-    ld sp, VCPU_HOST_SP(a0)
-    ld tp, VCPU_HOST_TP(a0)
+    sd t1, VCPU_PC(a1)
+    sd t2, VCPU_MSTATUS(a1)
+    sd t3, VCPU_CAUSE(a1)
+    sd t4, VCPU_TVAL(a1)
+    addi sp, sp, 16
     ld ra, 0(sp)
     ld s0, 8(sp)
     ld s1, 16(sp)

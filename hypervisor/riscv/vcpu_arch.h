@@ -39,7 +39,10 @@ struct vcpu_arch {
     uint64_t x[32];   /* x[0] is the pc */
     uint64_t mstatus; /* as it is in mstatus while the guest runs */
     uint64_t host_sp, host_tp;
-    uint64_t cause, tval, tval2, tinst; /* of the last exit: mcause, mtval, mtval2, mtinst */
+    uint64_t cause, tval; /* of the last exit: mcause, mtval */
+    uint8_t timer_csr;    /* TIMER_CSR_* of offsets.h, for the hart that it is loaded on */
+
+    uint64_t tval2, tinst; /* of the last exit: mtval2, mtinst */
 
     struct supervisor_state supervisor;
     struct hart *loaded_on; /* the hart that last held all this; NULL after a reset */

@@ -8,6 +8,7 @@
 #include "csr.h"
 #include "fpu.h"
 #include "isolation.h"
+#include "offsets.h"
 #include "port.h"
 
 /* Delegated to the guest: what an operating system's own programs do to it. Not delegated: calls to
@@ -126,6 +127,13 @@ static void forget_stale_translations(struct hart *hart, struct vcpu *vcpu)
     *last = vcpu;
 }
 
+static uint8_t timer_csr(const struct hart_features *features)
+{
+    if (!features->sstc)
+        return TIMER_CSR_NONE;
+    return features->h ? TIMER_CSR_VSTIMECMP : TIMER_CSR_STIMECMP;
+}
+
 void world_load(struct hart *hart, struct vcpu *vcpu)
 {
     const struct hart_features *features = &hart->arch.features;
@@ -143,6 +151,7 @@ void world_load(struct hart *hart, struct vcpu *vcpu)
             csr_write(CSR_SENVCFG, s->senvcfg);
         hart->arch.loaded = vcpu;
         vcpu->arch.loaded_on = hart;
+        vcpu->arch.timer_csr = timer_csr(features);
     } else if (features->h) {
         csr_write(CSR_VSIE, s->sie);
     } else {
