@@ -7,7 +7,8 @@ RISCV_PREFIX := riscv64-unknown-elf-
 RISCV_MULTILIB := rv64imac/lp64
 
 ifeq ($(TOOLCHAIN),clang)
-RISCV_CC := clang --target=riscv64-unknown-elf -fuse-ld=lld -Wno-unused-command-line-argument
+# lld can relax RISC-V code only since version 15; it is not worth asking for.
+RISCV_CC := clang --target=riscv64-unknown-elf -mno-relax -fuse-ld=lld -Wno-unused-command-line-argument
 # Until version 16 clang counts these two among the base ISA and does not know their names.
 RISCV_ARCH_BASE := $(shell $(RISCV_CC) -march=rv64i_zicsr_zifencei -E -x c /dev/null \
 	>/dev/null 2>&1 && echo _zicsr_zifencei)
