@@ -19,6 +19,7 @@
 #include "stack.h"
 #include "version.h"
 #include "world.h"
+#include <libfdt.h>
 #include <string.h>
 
 #define HART_PATIENCE 2 /* seconds that a hart may take to come in */
@@ -152,11 +153,22 @@ static const void *move_to_top(const void *bytes, size_t size)
     return hpa_pointer(to);
 }
 
-/* Gives back the pages that lie wholly within. */
+/* Does the device tree, which stays, lie in these pages? */
+static bool holds_fdt(uint64_t start, uint64_t end)
+{
+    uint64_t fdt = (uintptr_t)platform_fdt();
+    return fdt < end && fdt + fdt_totalsize(platform_fdt()) > start;
+}
+
+/* All pages that the image lies in were reserved for it; those at its ends it may share. */
 static void give_back(const void *bytes, size_t size)
 {
-    uint64_t start = align_up((uintptr_t)bytes, PAGE_SIZE);
-    uint64_t end = align_down((uintptr_t)bytes + size, PAGE_SIZE);
+    uint64_t start = align_down((uintptr_t)bytes, PAGE_SIZE);
+    uint64_t end = align_up((uintptr_t)bytes + size, PAGE_SIZE);
+    if (holds_fdt(start, end)) {
+        start = align_up((uintptr_t)bytes, PAGE_SIZE);
+        end = align_down((uintptr_t)bytes + size, PAGE_SIZE);
+    }
     if (start < end)
         memory_free(hpa(start), end - start, MEMORY_HYPERVISOR);
 }
