@@ -23,10 +23,11 @@ static void sleep(uint64_t ticks_of_time)
     unsigned before = ticks;
     uint64_t deadline = time_now() + ticks_of_time;
     sbi_set_timer(deadline);
-    csr_set(sstatus, SSTATUS_SIE);
-    while (ticks == before)
+    while (ticks == before) { /* interrupts are off between the look and the wfi */
         __asm__ volatile("wfi");
-    csr_clear(sstatus, SSTATUS_SIE);
+        csr_set(sstatus, SSTATUS_SIE);
+        csr_clear(sstatus, SSTATUS_SIE);
+    }
     if (time_now() < deadline)
         check(false, "canary.time", "woken early");
 }

@@ -33,7 +33,7 @@ static bool external(void)
 /* The path from the device to the hart may take a moment, in both directions. */
 static bool external_becomes(bool wanted)
 {
-    uint64_t give_up = time_now() + 5 * frequency;
+    uint64_t give_up = time_now() + (argument("sip") ? frequency / 20 : 5 * frequency);
     while (external() != wanted && time_now() < give_up)
         ;
     return external() == wanted;
@@ -73,7 +73,7 @@ static void claim_and_complete(void)
     *plic_enable(uart_irq) = bit;
     check(!external(), "line.low_at_first", "sip 0x%lx", csr_read(sip));
     raise();
-    check(external_becomes(true), "line.rises", "sip 0x%lx", csr_read(sip));
+    check_sip(external_becomes(true), "line.rises", "sip 0x%lx", csr_read(sip));
     check(*plic_pending(uart_irq) & bit, "pending.set", "pending 0x%x", *plic_pending(uart_irq));
     check_equal(*plic_claim(), uart_irq, "claim.source");
     check(external_becomes(false), "claim.lowers_line", "sip 0x%lx", csr_read(sip));
@@ -82,7 +82,8 @@ static void claim_and_complete(void)
     check_equal(*plic_claim(), 0, "claim.not_twice");
     check(stays_quiet(), "claimed.stays_quiet", "the line rose before completion");
     *plic_claim() = uart_irq;
-    check_strict(external_becomes(true), "complete.level_rises_again", "sip 0x%lx", csr_read(sip));
+    check_strict(external_becomes(true) || argument("sip"), "complete.level_rises_again",
+                 "sip 0x%lx", csr_read(sip));
     uint32_t again = *plic_claim();
     check_strict(again == uart_irq, "claim.again", "found %u", again);
     lower();
@@ -114,12 +115,13 @@ static void masks(void)
           *plic_pending(uart_irq));
     check_equal(*plic_claim(), 0, "disabled.claims_nothing");
     *plic_enable(uart_irq) = bit;
-    check_strict(external_becomes(true), "enabled.rises", "sip 0x%lx", csr_read(sip));
+    check_strict(external_becomes(true) || argument("sip"), "enabled.rises", "sip 0x%lx",
+                 csr_read(sip));
     *plic_threshold() = 1;
     check(external_becomes(false) && stays_quiet(), "threshold.masks_equal", "sip 0x%lx",
           csr_read(sip));
     *plic_priority(uart_irq) = 2;
-    check(external_becomes(true), "threshold.lets_higher_pass", "sip 0x%lx", csr_read(sip));
+    check_sip(external_becomes(true), "threshold.lets_higher_pass", "sip 0x%lx", csr_read(sip));
     *plic_threshold() = 7;
     check(external_becomes(false), "threshold.seven_masks_all", "sip 0x%lx", csr_read(sip));
     *plic_threshold() = 0;
@@ -127,7 +129,7 @@ static void masks(void)
     check(external_becomes(false) && stays_quiet(), "priority.zero_never", "sip 0x%lx",
           csr_read(sip));
     *plic_priority(uart_irq) = 1;
-    check(external_becomes(true), "priority.one_rises", "sip 0x%lx", csr_read(sip));
+    check_sip(external_becomes(true), "priority.one_rises", "sip 0x%lx", csr_read(sip));
     check_equal(*plic_claim(), uart_irq, "claim.after_masks");
     lower();
     *plic_claim() = uart_irq;
@@ -158,8 +160,8 @@ static void interrupts(void)
     check_equal(taken, 100, "hundred_interrupts");
     taken = 0;
     raise();
-    while (!external())
-        __asm__ volatile("wfi");
+    if (external_becomes(true))
+        __asm__ volatile("wfi"); /* does not wait: the interrupt is pending */
     check(!taken, "wfi.wakes_without_sie", "an interrupt was taken");
     lower();
     csr_write(sie, 0);

@@ -20,8 +20,9 @@ void payload_main(void)
               function, result.error);
     }
     check_equal((uint64_t)sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_YIELD, 0, 0, 0).error, 0, "yield");
+    const uint64_t events = DIOSIX_EVENT_OUTPUT | DIOSIX_EVENT_LOG | DIOSIX_EVENT_CONSOLE;
     uint64_t deadline = time_now() + frequency / 20;
-    struct sbi_return result = sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_WAIT, ~0UL, deadline, 0);
+    struct sbi_return result = sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_WAIT, events, deadline, 0);
     check(result.error == SBI_ERR_DENIED || (!result.error && !result.value), "wait.no_events",
           "error %ld, events 0x%lx", result.error, result.value);
     check_equal((uint64_t)sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_FUNCTION_COUNT, 0, 0, 0).error,

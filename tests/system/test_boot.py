@@ -1,0 +1,79 @@
+"""The machine comes up: numbers and kinds of harts, both QEMUs, machines other than virt."""
+
+import re
+
+import pytest
+
+from diosix import Machine, payload
+
+CANARY = [payload("canary", beats=2, beat_ms=200), payload("canary", "fixed", file="canary-fixed.elf", beats=2, beat_ms=200),
+          payload("canary", "flat", file="canary.bin", beats=2, beat_ms=200)]
+
+
+def lives(guests=None, powers_off=True, **options):
+    """Starts, runs canaries to their end, and switches itself off when nothing is left."""
+    guests = CANARY[:1] if guests is None else guests
+    with Machine(guests, **options) as machine:
+        for guest in guests:
+            machine.payload_done(guest["name"])
+        machine.expect("nothing is left to run", anywhere=True)
+        if powers_off:
+            machine.wait_end()
+        return machine.text
+
+
+@pytest.mark.parametrize("harts", [1, 2, 4, 8])
+def test_harts(harts, isolation):
+    guests = [payload("canary", f"canary{i}", beats=2, beat_ms=200) for i in range(harts)]
+    text = lives(guests, smp=harts, append=f"services=no {isolation}")
+    assert re.search(rf"{harts} harts? for guests", text)
+    assert ("isolation: pmp" in text) == ("pmp" in isolation)
+
+
+@pytest.mark.parametrize("qemu,cpu", [
+    ("qemu", "rv64"), ("qemu", "rv64,h=off"), ("qemu", "rv64,sstc=off"), ("qemu", "sifive-u54"),
+    ("qemu", "rv64,v=on,vlen=256"), ("qemu10", "rv64"), ("qemu10", "rva22s64,pmp=on"), ("qemu10", "rva23s64,pmp=on"),
+    ("qemu10", "rva23s64"), ("qemu10", "max"), ("qemu10", "sifive-u54"),
+])
+def test_cpu(qemu, cpu):
+    lives(qemu=qemu, cpu=cpu, guests=CANARY[:1] + [payload("fp", seed=3, rounds=10)] if "u54" not in cpu else None)
+
+
+def test_nothing_to_confine_with():
+    """Neither H nor PMP (QEMU's rva22s64 has PMP off): a clear refusal."""
+    with Machine(CANARY[:1], qemu="qemu10", cpu="rva22s64") as machine:
+        machine.expect("panic: these harts have neither the H extension nor .* PMP")
+
+
+@pytest.mark.parametrize("cpu", ["rv64,f=off,d=off", "rv64,f=off,d=off,h=off"])
+def test_without_floating_point(cpu):
+    """RV64IMAC: the same binary."""
+    guests = CANARY[:1] + [payload("sbi", **({} if "h=off" in cpu else {"sip": "hidden"}))]
+    lives(guests, cpu=cpu)
+
+
+def test_kernel_kinds():
+    """An ELF that goes anywhere, one that is linked at an address, a flat binary."""
+    lives(CANARY)
+
+
+def test_kernel_at_its_address_on_pmp():
+    """Without translation the capsule's RAM lies where its kernel is linked."""
+    text = lives(CANARY[1:2], append="services=no isolation=pmp")
+    assert re.search(r"capsule fixed: started.* at 0x802", text)
+
+
+def test_sifive_u():
+    """A machine with a hart without supervisor mode and `time` that traps."""
+    text = lives(machine="sifive_u", smp=5, mem="256M", powers_off=False)
+    assert "4 harts for guests, 1 for maintenance" in text
+
+
+def test_banner(tmp_path):
+    banner = tmp_path / "banner.txt"
+    banner.write_text("A banner of this test\n")
+    assert "A banner of this test" in lives(banners=[banner])
+
+
+def test_unknown_word():
+    assert "'colour=blue' is unknown and ignored" in lives(append="services=no colour=blue")
