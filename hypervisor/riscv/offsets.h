@@ -3,13 +3,24 @@
 #define RISCV_OFFSETS_H
 
 /* struct vcpu_arch, which begins struct vcpu */
-#define VCPU_X(n)    ((n)*8)
-#define VCPU_PC      0
-#define VCPU_MSTATUS 256
-#define VCPU_HOST_SP 264
-#define VCPU_HOST_TP 272
-#define VCPU_CAUSE   280
-#define VCPU_TVAL    288
+#define VCPU_X(n)      ((n)*8)
+#define VCPU_PC        0
+#define VCPU_MSTATUS   256
+#define VCPU_HOST_SP   264
+#define VCPU_HOST_TP   272
+#define VCPU_CAUSE     280
+#define VCPU_TVAL      288
+#define VCPU_TIMER_CSR 296
+
+/* Values of vcpu_arch.timer_csr: where the guest's timer is. */
+#define TIMER_CSR_NONE      0 /* with us: the hart has no Sstc */
+#define TIMER_CSR_STIMECMP  1
+#define TIMER_CSR_VSTIMECMP 2
+
+/* The calls that entry.S answers (SBI 3.0, chapters 4 and 6). */
+#define SBI_EXTENSION_BASE 0x10
+#define SBI_EXTENSION_TIME 0x54494d45
+#define SBI_VERSION        0x03000000 /* 3.0 */
 
 /* struct hart */
 #define HART_TRAP_SCRATCH 0
