@@ -26,7 +26,7 @@ HV_CFLAGS := $(RISCV_ARCH) -std=gnu17 -ffreestanding -fno-common -fno-pic -ffunc
 	-DHART_MAX=$(HARTS_MAX) -DHART_STACK_SIZE=$(HART_STACK_SIZE) \
 	$(if $(filter debug,$(QUALITY)),-O2 -DDEBUG,-Os -DNDEBUG)
 HV_THIRD_PARTY_CFLAGS := $(filter-out -W%,$(HV_CFLAGS)) -DFDT_ASSUME_MASK=0 -DDYNAMIC_CRC_TABLE -DZ_SOLO
-HV_LDFLAGS := $(RISCV_ARCH) -nostdlib -static -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
+HV_LDFLAGS := $(RISCV_ARCH) -nostdlib -static -Wl,--gc-sections \
 	-Wl,--defsym=LOAD_ADDRESS=$(LOAD_ADDRESS) -Wl,--defsym=HART_STACK_SIZE=$(HART_STACK_SIZE)
 
 $(HV_BUILD)/%.o: hypervisor/%.c $(BUILD)/config/compile $(HV_THIRD_PARTY)
