@@ -245,6 +245,8 @@ enum error capsule_start(struct capsule *capsule)
                 release(capsule);
         }
     }
+    if (error != OK && capsule->state == CAPSULE_CREATED)
+        capsule->state = CAPSULE_STOPPED; /* nobody waits for what did not start */
     lock_release(&capsule->lock);
     if (error == OK)
         log_info("capsule %s: started, %u vCPU%s, %lu MiB at 0x%lx", capsule->config.name,
@@ -330,6 +332,7 @@ static void stop(struct capsule *capsule, enum capsule_state state)
     release(capsule);
     capsule->state = state;
     log_info("capsule %s: %s", capsule->config.name, capsule_state_name(state));
+    console_flush(); /* if it was the console, nobody else will show what is kept */
 }
 
 static void restart(struct capsule *capsule)
