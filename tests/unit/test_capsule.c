@@ -357,7 +357,7 @@ static void test_a_start_that_fails_takes_nothing(void **state)
     capsule->config.kernel.data = calloc(4, MEGAPAGE_SIZE);
     assert_true(capsule_start(capsule) != OK);
     check_nothing_left(capsule);
-    assert_int_equal(capsule->state, CAPSULE_CREATED);
+    assert_int_equal(capsule->state, CAPSULE_STOPPED);
 }
 
 static void test_without_a_device_tree_it_does_not_run(void **state)
