@@ -97,15 +97,24 @@ void fpu_leave(struct hart *hart, struct vcpu *vcpu)
     hart->arch.fp_loaded = false;
 }
 
-/* An FP load or store that reached us had FS on and its registers in the hart. */
+/* An FP load or store that traps finds its registers in the hart. But the instruction was fetched a
+ * second time, and the guest may have seen to it that this is not the one that the hart executed:
+ * what is in the hart may still be another capsule's. */
+static void load_own(struct hart *hart, struct vcpu *vcpu)
+{
+    (void)fpu_first_use(hart, vcpu);
+}
+
 uint64_t fpu_get(struct hart *hart, struct vcpu *vcpu, unsigned number)
 {
+    load_own(hart, vcpu);
     save(hart, vcpu, true, false);
     return vcpu->arch.fp.f[number];
 }
 
 void fpu_set(struct hart *hart, struct vcpu *vcpu, unsigned number, uint64_t value)
 {
+    load_own(hart, vcpu);
     save(hart, vcpu, true, false);
     vcpu->arch.fp.f[number] = value;
     if (hart->arch.features.d)

@@ -1,0 +1,85 @@
+/*
+ * A thief of FP registers. The hypervisor fetches an instruction that it emulates a second time,
+ * with its own load; this guest sees to it that it finds another one than the hart has executed. It
+ * executes an integer access to a device through a translation that is out of date, and what its
+ * page tables say by then is an FP access. A guest that has never used its FP registers must find
+ * zero in them, not what a neighbour has there, and must not change the neighbour's.
+ *
+ * `role=victim` is that neighbour: it computes nothing and looks after its registers.
+ */
+#include "payload.h"
+
+extern void fp_fill(uint64_t seed), fp_theft_read(uint64_t registers[32]);
+extern uint64_t fp_check(uint64_t seed);
+/* Executes the page at `code` once, points *entry elsewhere and executes code + 8 without a fence.
+ */
+extern void fp_theft_swap(uint64_t code, volatile uint64_t *entry, uint64_t value, uint64_t device);
+
+#define SECRET     0x5ec2e70000000000UL
+#define ALARM_HIGH 0x10100cUL /* of the real-time clock: keeps 32 bits */
+
+/* At 0: return. At 8: an access of a0, then return. */
+static uint8_t honest[PAGE] __attribute__((aligned(4096)));
+static uint8_t changed[PAGE] __attribute__((aligned(4096)));
+
+static void put_code(uint8_t *page, uint32_t access)
+{
+    uint32_t *words = (uint32_t *)page;
+    words[0] = words[1] = words[3] = 0x00008067; /* ret */
+    words[2] = access;
+}
+
+static void swap(uint32_t executed, uint32_t fetched)
+{
+    volatile uint64_t *entry = &page_leaves[WINDOW / PAGE % 512];
+    put_code(honest, executed);
+    put_code(changed, fetched);
+    __asm__ volatile("fence.i");
+    for (unsigned i = 0; i < 200; i++) {
+        page_map(WINDOW, (uint64_t)honest, PTE_LEAF);
+        fp_theft_swap(WINDOW, entry, pte((uint64_t)changed, PTE_LEAF), ALARM_HIGH);
+    }
+}
+
+static void victim(void)
+{
+    unsigned wrong = 0;
+    csr_set(sstatus, SSTATUS_FS);
+    fp_fill(SECRET);
+    print("victim ready");
+    for (uint64_t end = time_now() + argument_number("seconds", 10) * frequency; time_now() < end;)
+        wrong += fp_check(SECRET) != 0;
+    check(!wrong, "victim.registers", "changed in %u looks", wrong);
+}
+
+static void thief(void)
+{
+    uint64_t registers[32];
+    unsigned stolen = 0, strange = 0;
+    csr_clear(sstatus, SSTATUS_FS);
+    wait_until(time_now() + frequency); /* the victim has had its turn */
+    paging_on();
+    swap(0x00b52023, 0x00052027); /* sw a1, 0(a0); fsw f0, 0(a0) */
+    if (argument("write"))
+        swap(0x00052583, 0x00052107); /* lw a1, 0(a0); flw f2, 0(a0) */
+    paging_off();
+    csr_set(sstatus, SSTATUS_FS);
+    fp_theft_read(registers);
+    for (unsigned i = 0; i < 32; i++) {
+        stolen += registers[i] >> 40 == SECRET >> 40;
+        strange += registers[i] != 0;
+    }
+    check(!stolen && strange <= (argument("write") ? 1 : 0), "thief.registers",
+          "%u of a neighbour, %u not zero: 0x%lx 0x%lx", stolen, strange, registers[0],
+          registers[31]);
+}
+
+void payload_main(void)
+{
+    if (!isa_has("d"))
+        skip("fp_theft", "no D");
+    else if (argument("role"))
+        victim();
+    else
+        thief();
+}

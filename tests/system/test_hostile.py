@@ -1,0 +1,14 @@
+"""Guests that try to get at others in ways that need more than one wrong access."""
+
+import pytest
+
+from diosix import Machine, payload
+
+
+@pytest.mark.parametrize("qemu", ["qemu", "qemu10"])
+def test_fp_registers_cannot_be_stolen(qemu, isolation):
+    """An instruction that is not what it was when it trapped; see fp_theft.c."""
+    guests = [payload("fp_theft", "victim", role="victim", seconds=5), payload("fp_theft", "thief", write="yes")]
+    with Machine(guests, smp=1, qemu=qemu, append=f"services=no {isolation}") as machine:
+        machine.payload_done("thief")
+        machine.payload_done("victim")
