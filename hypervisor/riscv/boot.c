@@ -120,9 +120,9 @@ static void report_harts(void)
         guests += harts[i]->runs_guests && atomic_load(&harts[i]->online);
         maintenance += !harts[i]->runs_guests && atomic_load(&harts[i]->online);
     }
-    log_info("%u hart%s for guests, %u for maintenance: %s%s%s%s, %u PMP entries", guests,
-             guests == 1 ? "" : "s", maintenance, common.h ? "H " : "no H ",
-             common.sstc ? "Sstc " : "", common.d ? "FP " : "", common.v ? "vector" : "",
+    log_info("%u hart%s for guests, %u for maintenance: %s%s%s%s%u PMP entries", guests,
+             guests == 1 ? "" : "s", maintenance, common.h ? "H, " : "no H, ",
+             common.sstc ? "Sstc, " : "", common.d ? "FP, " : "", common.v ? "vector, " : "",
              common.pmp_entries);
     log_info("isolation: %s; %lu MiB of memory are free", isolation_name(),
              memory_owned(MEMORY_FREE) >> 20);
