@@ -71,17 +71,16 @@ def lines_of(machine, name):
     return [int(number) for number in re.findall(rf"\[{name}\] canary alive (\d+)", machine.text)]
 
 
-@pytest.mark.parametrize("what", ["restart"])
-def test_losing_the_console_loses_no_output(what):
+def test_losing_the_console_loses_no_output():
     """A guest with the right to do so restarts the console service while others print."""
     beats = 100
     guests = [payload("canary", f"guest{i}", beats=beats, beat_ms=50) for i in range(2)]
     guests.append(payload("control", properties=["capsule_info", "capsule_control"], capsule="console",
-                          do=what, times=4, delay_ms=700, gap_ms=700))
+                          do="restart", times=4, delay_ms=700, gap_ms=700))
     with Machine(guests, [console()]) as machine:
         for guest in guests:
             machine.payload_done(guest["name"])
-        assert machine.count("capsule console: started") >= 4
+        assert machine.count("capsule console: restarting") == 4
         for i in range(2):
             assert lines_of(machine, f"guest{i}") == list(range(1, beats + 1))
 
