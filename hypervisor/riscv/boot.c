@@ -224,6 +224,9 @@ static void start_capsules(void)
     unsigned started = 0;
     for (unsigned i = 0; i < capsule_count; i++)
         started += capsule_start(capsules[i]) == OK;
+    log_info("the hypervisor takes %lu KiB, its image %lu KiB",
+             (memory_owned(MEMORY_HYPERVISOR) - align_up(image.size, PAGE_SIZE)) >> 10,
+             image.size >> 10);
     if (started == 0) {
         log_error("no capsule could be started");
         port_power_off();

@@ -100,7 +100,8 @@ void port_power_off(void)
 {
     for (unsigned i = 0; i < hart_count; i++)
         if (atomic_load(&harts[i]->online))
-            log_debug("hart %lu used %lu bytes of its stack", harts[i]->id, stack_used(harts[i]));
+            log_info("hart %lu used at most %lu of the %u bytes of its stack", harts[i]->id,
+                     stack_used(harts[i]), HART_STACK_SIZE - (unsigned)PAGE_SIZE);
     platform_power_off(false);
     log_info("this machine cannot turn itself off: halted");
     port_halt();

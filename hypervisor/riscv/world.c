@@ -46,7 +46,10 @@ void world_init_hart(struct hart *hart)
     if (!hart->runs_guests)
         return;
     csr_write(CSR_MEDELEG, DELEGATED);
-    csr_write(CSR_MIDELEG, features->h ? INTERRUPT_VS_ALL | INTERRUPT_SGE : INTERRUPT_S_ALL);
+    /* On a hart with H nothing at S level is ever pending or enabled, so it is delegated in name
+     * only: QEMU 7.2 shows a guest's sip and sie through these bits. */
+    csr_write(CSR_MIDELEG,
+              features->h ? INTERRUPT_S_ALL | INTERRUPT_VS_ALL | INTERRUPT_SGE : INTERRUPT_S_ALL);
     if (features->mcounteren)
         csr_write(CSR_MCOUNTEREN, GUEST_COUNTERS);
     if (features->menvcfg)
