@@ -230,7 +230,7 @@ struct service_result service_call(struct vcpu *vcpu, uint64_t function, const u
     fake.service_function = function;
     memcpy(fake.service_args, args, sizeof fake.service_args);
     *again = fake.service_again;
-    return (struct service_result){.error = -4, .value = 71, .extra = 72};
+    return (struct service_result){.error = fake.service_error, .value = 71, .extra = 72};
 }
 
 /* --- the port --- */

@@ -40,6 +40,7 @@ extern struct fake {
     uint64_t injected_cause, injected_tval;
     uint64_t service_function, service_args[6];
     bool service_again;
+    long service_error;
 } fake;
 
 /* A capsule with `vcpus` harts, its machine made, its first hart started. */

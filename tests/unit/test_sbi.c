@@ -532,15 +532,23 @@ static void test_legacy_shutdown(void **state)
 static void test_services(void **state)
 {
     (void)state;
-    prepare(0x0A000005, 6, 10, 11, 12, 13);
+    fake.service_error = -4;
+    prepare(0x0A000005, 5, 10, 11, 12, 13);
     sbi_call(fake_vcpu(0));
-    assert_int_equal(fake.service_function, 6);
+    assert_int_equal(fake.service_function, 5);
     assert_int_equal(fake.service_args[0], 10);
     assert_int_equal(fake.service_args[3], 13);
     assert_int_equal(registers()[0], PC + 4);
     assert_int_equal((long)registers()[10], -4);
     assert_int_equal(registers()[11], 71);
+    assert_int_equal(registers()[12], 12); /* no answer there with an error */
+    fake.service_error = 0;
+    prepare(0x0A000005, 5, 10, 11, 12, 13); /* one of those that answer in a2 */
+    sbi_call(fake_vcpu(0));
     assert_int_equal(registers()[12], 72);
+    prepare(0x0A000005, 6, 10, 11, 12, 13);
+    sbi_call(fake_vcpu(0));
+    assert_int_equal(registers()[12], 12);
     fake.service_again = true;
     prepare(0x0A000005, 10, 1, 2, 3, 4);
     sbi_call(fake_vcpu(0));
