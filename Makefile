@@ -20,6 +20,7 @@ Diosix, a bare-metal hypervisor for 64-bit RISC-V
   make check        formatting and static analysis
   make setup        install and fetch what the build needs, no more; the others do it too
                     (make setup-test: what the tests need)
+  make guest-small  build a small Linux guest from source, for harts without floating point
   make clean        delete what was built; downloads are kept
   make distclean    delete the downloads, too
 

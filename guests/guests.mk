@@ -29,8 +29,8 @@ guest-debian-native: $(GUEST_FILES) $(QEMU10)
 	guests/debian/check-natively $(QEMU10) $(GUEST_FILES)
 
 # A small kernel, built from source, with a userland that needs no floating point: for harts without
-# it, and for tests that have no time for a distribution's kernel. Not part of the default image. The
-# kernel also runs the Debian guest's initramfs.
+# it, and for tests that have no time for a distribution's kernel. Not part of the default image.
+# The kernel also runs the Debian guest's initramfs.
 GUEST_SMALL := $(BUILD)/guests/small
 GUEST_SMALL_FILES := $(GUEST_SMALL)/linux $(GUEST_SMALL)/initramfs.cpio
 
@@ -39,8 +39,8 @@ $(GUEST_SMALL)/linux: $(CACHE)/linux-source.list guests/small/kernel.config gues
 		$(BUILD)/guests/small-kernel $@
 
 $(GUEST_SMALL)/init: guests/small/init.c $(BUILD)/config/compile
-	$(call brief,CC,$<)mkdir -p $(@D) && $(RISCV_CC) $(RISCV_ARCH) -std=gnu17 -Os -Wall -Wextra -Werror \
-		-ffreestanding -fno-pic -nostdlib -static -Wl,--build-id=none -s -o $@ $<
+	$(call brief,CC,$<)mkdir -p $(@D) && $(RISCV_CC) $(RISCV_ARCH) -std=gnu17 -Os -Wall -Wextra \
+		-Werror -ffreestanding -fno-pic -nostdlib -static -Wl,--build-id=none -s -o $@ $<
 
 $(GUEST_SMALL)/initramfs.cpio: $(GUEST_SMALL)/init guests/small/build-initramfs guests/newc.py
 	$(call brief,CPIO,$@)guests/small/build-initramfs $< $@
