@@ -245,18 +245,32 @@ static void read_console(struct call *call)
         call->result.value = console_take_serial(buffer, call->args[1]);
 }
 
-/* Those of these events that are pending and of which the caller may know. */
-static uint64_t pending_events(const struct call *call, uint64_t events)
+/* The events of which the caller may know. It is not even woken by others: it would learn when its
+ * neighbours print, and they would have the work of waking it. */
+static uint64_t known_events(const struct call *call)
 {
-    uint64_t properties = call->caller->config.properties, pending = 0;
+    uint64_t properties = call->caller->config.properties, known = 0;
 
-    if ((properties & DIOSIX_PROPERTY_SERVICE_CONSOLE) && console_has_output())
+    if (properties & DIOSIX_PROPERTY_SERVICE_CONSOLE)
+        known |= DIOSIX_EVENT_OUTPUT;
+    if (properties & DIOSIX_PROPERTY_HV_LOG_READ)
+        known |= DIOSIX_EVENT_LOG;
+    if (properties & DIOSIX_PROPERTY_CONSOLE_READ)
+        known |= DIOSIX_EVENT_CONSOLE;
+    return known;
+}
+
+static uint64_t pending_events(uint64_t events)
+{
+    uint64_t pending = 0;
+
+    if ((events & DIOSIX_EVENT_OUTPUT) && console_has_output())
         pending |= DIOSIX_EVENT_OUTPUT;
-    if ((properties & DIOSIX_PROPERTY_HV_LOG_READ) && log_pending())
+    if ((events & DIOSIX_EVENT_LOG) && log_pending())
         pending |= DIOSIX_EVENT_LOG;
-    if ((properties & DIOSIX_PROPERTY_CONSOLE_READ) && console_has_serial())
+    if ((events & DIOSIX_EVENT_CONSOLE) && console_has_serial())
         pending |= DIOSIX_EVENT_CONSOLE;
-    return pending & events;
+    return pending;
 }
 
 static void wait(struct call *call)
@@ -265,7 +279,8 @@ static void wait(struct call *call)
 
     if (events & ~EVENT_ALL)
         return fail(call, DIOSIX_ERR_INVALID_PARAM);
-    call->result.value = pending_events(call, events);
+    events &= known_events(call);
+    call->result.value = pending_events(events);
     if (call->result.value || deadline <= port_time())
         return;
 
@@ -274,7 +289,7 @@ static void wait(struct call *call)
         if (events >> event & 1)
             atomic_fetch_or(&waiters[event], 1UL << call->caller->id);
     atomic_thread_fence(memory_order_seq_cst);
-    if (pending_events(call, events))
+    if (pending_events(events))
         sched_wake(call->vcpu);
     call->again = true;
 }

@@ -497,6 +497,8 @@ static void test_events_without_property_never_come(void **state)
     has_output = has_log = has_serial = true;
     call_by(1, DIOSIX_WAIT, ALL, UINT64_MAX, 0);
     assert_true(again);
+    service_notify(ALL);
+    assert_int_equal(wakes, 0); /* it does not even learn when they come */
 }
 
 static void test_notify_wakes_those_who_wait_for_it(void **state)
