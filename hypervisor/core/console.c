@@ -98,8 +98,8 @@ static void write_serial(const uint8_t *bytes, size_t count)
 size_t console_write(struct capsule *capsule, const uint8_t *bytes, size_t count)
 {
     if (is_console(capsule) || !console_has_service()) {
-        if (count > CONSOLE_OUTPUT_SIZE) /* the port may be slow: not too much at a time */
-            count = CONSOLE_OUTPUT_SIZE;
+        if (count > CHUNK) /* the port may be slow, and others wait for the lock */
+            count = CHUNK;
         write_serial(bytes, count);
         return count;
     }

@@ -142,6 +142,16 @@ static void test_without_service_output_goes_to_the_port(void **state)
     assert_false(console_has_output());
 }
 
+/* A slow port must not keep a hart, and those that wait for the lock, for long. */
+static void test_one_write_to_the_port_is_short(void **state)
+{
+    static const uint8_t much[CONSOLE_OUTPUT_SIZE] = {0};
+
+    (void)state;
+    made[0].state = CAPSULE_STOPPED;
+    assert_in_range(console_write(&made[1], much, sizeof(much)), 1, 256);
+}
+
 static void test_flush_when_the_service_has_gone(void **state)
 {
     (void)state;
@@ -259,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup(test_full_ring_pushes_back, setup),
         cmocka_unit_test_setup(test_output_goes_round, setup),
         cmocka_unit_test_setup(test_without_service_output_goes_to_the_port, setup),
+        cmocka_unit_test_setup(test_one_write_to_the_port_is_short, setup),
         cmocka_unit_test_setup(test_flush_when_the_service_has_gone, setup),
         cmocka_unit_test_setup(test_services_own_words_go_to_the_port, setup),
         cmocka_unit_test_setup(test_input_from_the_service, setup),
