@@ -226,6 +226,14 @@ static void test_hart_start(void **state)
     assert_int_equal(fake.started[1], 1);
 }
 
+static void test_hart_start_keeps_the_plics_line(void **state)
+{
+    (void)state;
+    atomic_store(&fake_vcpu(1)->arch.interrupts, 1UL << 9 | 1UL << 1);
+    assert_int_equal(call(EXT_HSM, 0, 1, 0x80002000, 77).error, SBI_SUCCESS);
+    assert_int_equal(atomic_load(&fake_vcpu(1)->arch.interrupts), 1UL << 9);
+}
+
 static void test_hart_start_refuses(void **state)
 {
     (void)state;
@@ -569,6 +577,7 @@ int main(void)
         TEST(test_hart_masks_of_64),
         TEST(test_rfence),
         TEST(test_hart_start),
+        TEST(test_hart_start_keeps_the_plics_line),
         TEST(test_hart_start_refuses),
         TEST(test_hart_stop),
         TEST(test_leaving_a_hart_does_not_stop),

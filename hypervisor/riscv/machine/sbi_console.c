@@ -31,14 +31,15 @@ size_t sbi_console_read(struct capsule *capsule, uint8_t *bytes, size_t count)
 }
 
 /* Room that appears before the vCPU is noted as waiting is seen in the check after it; room that
- * appears later wakes it through machine_console_event(). */
+ * appears later wakes it through machine_console_event(). The wait is announced first, so that no
+ * such wake is forgotten: a sibling may take the room before the check sees it. */
 static void wait_for_room(struct vcpu *vcpu)
 {
     struct capsule *capsule = vcpu->capsule;
+    sched_block_current(vcpu, interrupt_deadline(port_hart(), vcpu));
     lock_acquire(&capsule->lock);
     capsule->arch.machine->console_waiters |= UINT64_C(1) << vcpu->id;
     lock_release(&capsule->lock);
-    sched_block_current(vcpu, interrupt_deadline(port_hart(), vcpu));
     if (console_space(capsule) != 0)
         sched_wake(vcpu);
 }

@@ -12,6 +12,7 @@
  */
 #include "devices.h"
 #include "entry.h"
+#include "interrupt.h"
 #include "port.h"
 #include "sbi.h"
 #include "sched.h"
@@ -38,6 +39,17 @@ static bool is_entry(const struct capsule *capsule, uint64_t address)
     return address % 2 == 0 && capsule_memory(capsule, gpa(address), 2) != NULL;
 }
 
+/* The external interrupt line is the PLIC's, which does not forget about a hart that was off. Its
+ * lock keeps the line from moving meanwhile. */
+static void reset(struct vcpu *vcpu, struct gpa entry, uint64_t opaque)
+{
+    lock_acquire(&vcpu->capsule->lock);
+    uint64_t line = atomic_load(&vcpu->arch.interrupts) & UINT64_C(1) << IRQ_S_EXTERNAL;
+    port_vcpu_reset(vcpu, entry, vcpu->id, opaque);
+    atomic_fetch_or(&vcpu->arch.interrupts, line);
+    lock_release(&vcpu->capsule->lock);
+}
+
 static long start(struct sbi_call *call, uint64_t hart_id, uint64_t address, uint64_t opaque)
 {
     struct vcpu *target = sbi_target(call, hart_id);
@@ -48,7 +60,7 @@ static long start(struct sbi_call *call, uint64_t hart_id, uint64_t address, uin
     if (!change_state(target, HSM_STOPPED, HSM_START_PENDING))
         return atomic_load(&target->hsm) == HSM_STOP_PENDING ? SBI_ERR_FAILED
                                                              : SBI_ERR_ALREADY_AVAILABLE;
-    port_vcpu_reset(target, gpa(address), hart_id, opaque);
+    reset(target, gpa(address), opaque);
     atomic_store(&target->hsm, HSM_STARTED);
     sched_start(target);
     return SBI_SUCCESS;
