@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define PREPARE_STEP   (1UL << 20)
-#define BACKOFF_FIRST  8  /* 1/8 second, doubled with each crash in a row */
+#define BACKOFF_FIRST  8  /* 1/8 second between reboots, doubled with each crash in a row */
 #define BACKOFF_MAX    6  /* doublings: up to 8 seconds */
 #define STABLE_SECONDS 10 /* a capsule that ran this long has not crashed in a row */
 
@@ -364,7 +364,8 @@ static void carry_out(struct capsule *capsule, enum capsule_request what)
         stop(capsule, CAPSULE_STOPPED);
         break;
     case REQUEST_RESTART:
-        capsule->restart_at = 0;
+        /* One that reboots as fast as it can fills neither the log nor the serial port. */
+        capsule->restart_at = capsule->started_at + port_frequency() / BACKOFF_FIRST;
         restart(capsule);
         break;
     case REQUEST_PAUSE:

@@ -154,7 +154,7 @@ static void test_a_restart_begins_anew(void **state)
 
     assert_int_equal(capsule_start(capsule), OK);
     simulation_start(1, 0);
-    simulation_run(PREPARE);
+    simulation_run(SECOND / 4);
     uint8_t *byte = capsule_memory(capsule, gpa(0x80100000), 1);
     unsigned resets = capsule->arch.resets;
 
@@ -169,6 +169,26 @@ static void test_a_restart_begins_anew(void **state)
     assert_int_equal(capsule->restarts, 1);
     assert_int_equal(capsule->arch.resets, resets + 1);
     assert_int_equal(memory_owned(capsule->id), 2 * MEGAPAGE_SIZE);
+}
+
+/* The first reboot is at once, for the capsule has run for a while; the next must wait. */
+static void test_reboots_are_not_too_many(void **state)
+{
+    (void)state;
+    struct capsule *capsule = create(1, 0);
+
+    assert_int_equal(capsule_start(capsule), OK);
+    simulation_start(1, 0);
+    simulation_run(SECOND / 4);
+    assert_int_equal(capsule_restart(capsule), OK);
+    simulation_run(PREPARE);
+    assert_true(capsule_is_prepared(capsule));
+    assert_int_equal(capsule_restart(capsule), OK);
+    simulation_run(SECOND / 16);
+    assert_false(capsule_is_prepared(capsule));
+    simulation_run(SECOND / 16 + PREPARE);
+    simulation_end();
+    assert_true(capsule_is_prepared(capsule));
 }
 
 static void test_stop_while_running_on_all_harts(void **state)
@@ -415,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup(test_ram_at_reset, setup),
         cmocka_unit_test_setup(test_memory_outside_is_out_of_reach, setup),
         cmocka_unit_test_setup(test_a_restart_begins_anew, setup),
+        cmocka_unit_test_setup(test_reboots_are_not_too_many, setup),
         cmocka_unit_test_setup(test_stop_while_running_on_all_harts, setup),
         cmocka_unit_test_setup(test_requests_that_overtake, setup),
         cmocka_unit_test_setup(test_a_crash_stops_it_and_keeps_the_record, setup),
