@@ -21,8 +21,8 @@ void fpu_leave(struct hart *hart, struct vcpu *vcpu);
 /* An illegal instruction trapped. True: it was the first use of these registers, which are there
  * now; execute it again. */
 bool fpu_first_use(struct hart *hart, struct vcpu *vcpu);
-/* One FP register of the loaded vCPU, for an access of it that is emulated. Its registers are loaded
- * if they are not in the hart. */
+/* One FP register of the loaded vCPU, for an access of it that is emulated. Its registers are
+ * loaded if they are not in the hart. */
 uint64_t fpu_get(struct hart *hart, struct vcpu *vcpu, unsigned number);
 void fpu_set(struct hart *hart, struct vcpu *vcpu, unsigned number, uint64_t value);
 
