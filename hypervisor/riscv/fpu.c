@@ -6,16 +6,35 @@
 
 void fp_save(struct fp_state *state);
 void fp_restore(const struct fp_state *state);
+void fp_save_single(struct fp_state *state);
+void fp_restore_single(const struct fp_state *state);
 void vector_save(uint8_t *registers, uint64_t vlenb);
 void vector_restore(const uint8_t *registers, uint64_t vlenb);
 void vector_set_type(uint64_t vl, uint64_t vtype);
+
+/* A hart with F and without D has registers of 32 bits. */
+static void save_fp(const struct hart_features *features, struct fp_state *state)
+{
+    if (features->d)
+        fp_save(state);
+    else if (features->f)
+        fp_save_single(state);
+}
+
+static void restore_fp(const struct hart_features *features, const struct fp_state *state)
+{
+    if (features->d)
+        fp_restore(state);
+    else if (features->f)
+        fp_restore_single(state);
+}
 
 static void save(struct hart *hart, struct vcpu *vcpu, bool fp, bool vector)
 {
     const struct hart_features *features = &hart->arch.features;
     csr_set(CSR_MSTATUS, STATUS_FS | STATUS_VS);
-    if (features->d && fp)
-        fp_save(&vcpu->arch.fp);
+    if (fp)
+        save_fp(features, &vcpu->arch.fp);
     if (features->v && vector) {
         struct vector_state *state = &vcpu->arch.vector;
         state->vstart = csr_read(CSR_VSTART); /* first: vector instructions clear it */
@@ -31,8 +50,7 @@ static void restore(struct hart *hart, struct vcpu *vcpu)
 {
     const struct hart_features *features = &hart->arch.features;
     csr_set(CSR_MSTATUS, STATUS_FS | STATUS_VS);
-    if (features->d)
-        fp_restore(&vcpu->arch.fp);
+    restore_fp(features, &vcpu->arch.fp);
     if (features->v) {
         struct vector_state *state = &vcpu->arch.vector;
         csr_write(CSR_VSTART, 0);
@@ -117,8 +135,7 @@ void fpu_set(struct hart *hart, struct vcpu *vcpu, unsigned number, uint64_t val
     load_own(hart, vcpu);
     save(hart, vcpu, true, false);
     vcpu->arch.fp.f[number] = value;
-    if (hart->arch.features.d)
-        fp_restore(&vcpu->arch.fp);
+    restore_fp(&hart->arch.features, &vcpu->arch.fp);
     vcpu->arch.mstatus |= STATUS_FS; /* dirty */
     if (hart->arch.features.h)
         csr_set(CSR_VSSTATUS, STATUS_FS);

@@ -12,3 +12,12 @@ def test_fp_registers_cannot_be_stolen(qemu, isolation):
     with Machine(guests, smp=1, qemu=qemu, append=f"services=no {isolation}") as machine:
         machine.payload_done("thief")
         machine.payload_done("victim")
+
+
+@pytest.mark.parametrize("h", ["on", "off"])
+def test_single_precision_does_not_mix(h):
+    """Harts with F and without D."""
+    guests = [payload("fp_single", f"fp{i}", seed=i) for i in range(3)]
+    with Machine(guests, smp=1, cpu=f"rv64,h={h},d=off") as machine:
+        for guest in guests:
+            machine.payload_done(guest["name"])
