@@ -138,8 +138,7 @@
 #define COUNTEREN_IR (1UL << 2)
 
 /* 3.1.18: environment configuration (menvcfg, henvcfg) */
-#define ENVCFG_PBMTE (1UL << 62)
-#define ENVCFG_STCE  (1UL << 63)
+#define ENVCFG_STCE (1UL << 63)
 /* Smstateen 1.0, mstateen0 */
 #define STATEEN_ENVCFG (1UL << 62)
 

@@ -7,6 +7,8 @@
  * - h, sh*: on the `pmp` back end a guest must not see them, and on `gstage` it has none of its
  * own;
  * - sm*: machine mode's own;
+ * - svpbmt: memory that is mapped as non-cacheable may show what the cache has not written back, a
+ *   former owner's data instead of our zeroes; and a guest has no device that needs it;
  * - zicbom, zicboz, svadu, ssnpm, sspm, supm, zicfilp, zicfiss, ssdbltrp: have to be enabled in
  *   menvcfg or henvcfg, which is not done;
  * - sscofpmf, ssccfg, sscsrind, ssctr, zihpm, ssaia, zcmt: have state that is not switched, or
@@ -126,11 +128,10 @@ static const struct extension table[] = {
     {"sstvala", NEED_NOTHING},
     {"sstvecd", NEED_NOTHING},
     {"ssu64xl", NEED_NOTHING},
-    /* Page tables. svpbmt: menvcfg.PBMTE and henvcfg.PBMTE are set. */
+    /* Page tables. */
     {"svade", NEED_NOTHING},
     {"svinval", NEED_NOTHING},
     {"svnapot", NEED_NOTHING},
-    {"svpbmt", NEED_NOTHING},
     {"svvptc", NEED_NOTHING},
 };
 

@@ -34,7 +34,7 @@ static void init_hypervisor_extension(const struct hart_features *features)
     csr_write(CSR_HGATP, 0);
     csr_write(CSR_VSIE, 0);
     if (features->menvcfg)
-        csr_write(CSR_HENVCFG, (features->sstc ? ENVCFG_STCE : 0) | ENVCFG_PBMTE);
+        csr_write(CSR_HENVCFG, features->sstc ? ENVCFG_STCE : 0);
     if (features->stateen)
         csr_write(CSR_HSTATEEN0, STATEEN_ENVCFG);
 }
@@ -53,7 +53,7 @@ void world_init_hart(struct hart *hart)
     if (features->mcounteren)
         csr_write(CSR_MCOUNTEREN, GUEST_COUNTERS);
     if (features->menvcfg)
-        csr_write(CSR_MENVCFG, (features->sstc ? ENVCFG_STCE : 0) | ENVCFG_PBMTE);
+        csr_write(CSR_MENVCFG, features->sstc ? ENVCFG_STCE : 0);
     if (features->stateen)
         csr_write(CSR_MSTATEEN0, STATEEN_ENVCFG);
     if (features->h)

@@ -48,7 +48,7 @@ static void test_what_guests_must_not_use_is_left_out(void **state)
     (void)state;
     assert_string_equal(
         guest("rv64imafdcqh_zicbom_zicboz_zicfilp_zicfiss_zihpm_zkr_zk_zawrs_zcmt_zfinx_smaia_"
-              "smstateen_ssaia_sscofpmf_ssnpm_svadu_shcounterenw_xtheadba_zfuture",
+              "smstateen_ssaia_sscofpmf_ssnpm_svadu_svpbmt_shcounterenw_xtheadba_zfuture",
               &everything),
         "rv64imafdc_zicntr_zicsr_zifencei");
 }
