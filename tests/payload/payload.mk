@@ -20,7 +20,10 @@ PAYLOAD_CFLAGS := -mabi=lp64 -mcmodel=medany -mno-relax -fPIE -ffreestanding -fn
 PAYLOAD_LDFLAGS := --no-dynamic-linker -z max-page-size=4096 -z norelro -T tests/payload/lib/payload.ld
 
 PAYLOAD_LIB := $(patsubst %,$(PAYLOAD)/%.o,$(wildcard tests/payload/lib/*.[cS]))
-payload_objects = $(PAYLOAD)/tests/payload/$1.c.o $(patsubst %,$(PAYLOAD)/%.o,$(wildcard tests/payload/$1_*.S)) $(PAYLOAD_LIB)
+# Assembly of a payload is in NAME_*.S, but for what belongs to one with a longer name.
+payload_assembly = $(filter-out $(foreach longer,$(filter $1_%,$(PAYLOAD_NAMES)),\
+	$(wildcard tests/payload/$(longer)_*.S)),$(wildcard tests/payload/$1_*.S))
+payload_objects = $(PAYLOAD)/tests/payload/$1.c.o $(patsubst %,$(PAYLOAD)/%.o,$(call payload_assembly,$1)) $(PAYLOAD_LIB)
 
 $(PAYLOAD)/%.c.o: %.c tests/payload/payload.mk $(BUILD)/config/compile
 	$(call brief,CC,$<)mkdir -p $(@D) && $(RISCV_CC) $(PAYLOAD_ARCH) $(PAYLOAD_CFLAGS) -MMD -MP -c $< -o $@
