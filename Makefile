@@ -17,6 +17,7 @@ Diosix, a bare-metal hypervisor for 64-bit RISC-V
   make run          build everything and start it on QEMU (Control-a x leaves QEMU)
   make image        build $(BUILD)/diosix.elf and $(BUILD)/diosix.bin, no more (also: make)
   make test         run every test; make test-unit and make test-system run a part
+  make bench        count instructions per operation; fails when one is over its budget
   make check        formatting and static analysis
   make setup        install and fetch what the build needs, no more; the others do it too
                     (make setup-test: what the tests need)

@@ -1,2 +1,3 @@
 include tests/unit/unit.mk
 -include tests/system/system.mk
+include tests/bench/bench.mk

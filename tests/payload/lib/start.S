@@ -29,7 +29,7 @@ _start:
     /* Add the load address to every pointer that the linker has left for us. */
     lla t0, __rela_start
     lla t1, __rela_end
-    lla t2, _start
+    lla t2, __image_start
     li t6, R_RISCV_RELATIVE
 1:  bgeu t0, t1, 2f
     ld t3, 0(t0)
