@@ -1,4 +1,4 @@
-/* Filling, checking and reading the FP registers; for RV64GC. And the trick: see fp_theft.c. */
+/* Filling, checking and reading the FP registers; for RV64GC. And the trick: see thief.c. */
     .text
 /* void fp_fill(uint64_t seed): register i gets seed + i. */
     .globl fp_fill
@@ -29,17 +29,17 @@ fp_check:
     mv a0, a1
     ret
 
-/* void fp_theft_read(uint64_t registers[32]) */
-    .globl fp_theft_read
-fp_theft_read:
+/* void thief_read(uint64_t registers[32]) */
+    .globl thief_read
+thief_read:
     .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
     fsd f\n, (\n * 8)(a0)
     .endr
     ret
 
-/* void fp_theft_swap(uint64_t code, volatile uint64_t *entry, uint64_t value, uint64_t device) */
-    .globl fp_theft_swap
-fp_theft_swap:
+/* void thief_swap(uint64_t code, volatile uint64_t *entry, uint64_t value, uint64_t device) */
+    .globl thief_swap
+thief_swap:
     addi sp, sp, -16
     sd ra, 0(sp)
     mv t2, a0

@@ -9,11 +9,11 @@
  */
 #include "payload.h"
 
-extern void fp_fill(uint64_t seed), fp_theft_read(uint64_t registers[32]);
+extern void fp_fill(uint64_t seed), thief_read(uint64_t registers[32]);
 extern uint64_t fp_check(uint64_t seed);
 /* Executes the page at `code` once, points *entry elsewhere and executes code + 8 without a fence.
  */
-extern void fp_theft_swap(uint64_t code, volatile uint64_t *entry, uint64_t value, uint64_t device);
+extern void thief_swap(uint64_t code, volatile uint64_t *entry, uint64_t value, uint64_t device);
 
 #define SECRET     0x5ec2e70000000000UL
 #define ALARM_HIGH 0x10100cUL /* of the real-time clock: keeps 32 bits */
@@ -37,7 +37,7 @@ static void swap(uint32_t executed, uint32_t fetched)
     __asm__ volatile("fence.i");
     for (unsigned i = 0; i < 200; i++) {
         page_map(WINDOW, (uint64_t)honest, PTE_LEAF);
-        fp_theft_swap(WINDOW, entry, pte((uint64_t)changed, PTE_LEAF), ALARM_HIGH);
+        thief_swap(WINDOW, entry, pte((uint64_t)changed, PTE_LEAF), ALARM_HIGH);
     }
 }
 
@@ -64,7 +64,7 @@ static void thief(void)
         swap(0x00052583, 0x00052107); /* lw a1, 0(a0); flw f2, 0(a0) */
     paging_off();
     csr_set(sstatus, SSTATUS_FS);
-    fp_theft_read(registers);
+    thief_read(registers);
     for (unsigned i = 0; i < 32; i++) {
         stolen += registers[i] >> 40 == SECRET >> 40;
         strange += registers[i] != 0;
@@ -77,7 +77,7 @@ static void thief(void)
 void payload_main(void)
 {
     if (!isa_has("d"))
-        skip("fp_theft", "no D");
+        skip("thief", "no D");
     else if (argument("role"))
         victim();
     else

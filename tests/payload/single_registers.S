@@ -1,8 +1,8 @@
 /* Filling and checking the FP registers of a hart with F. */
     .text
-/* void fp_single_fill(uint64_t seed): register i gets seed + i. */
-    .globl fp_single_fill
-fp_single_fill:
+/* void single_fill(uint64_t seed): register i gets seed + i. */
+    .globl single_fill
+single_fill:
     .macro fill number
     addi a0, a0, 1
     fmv.w.x f\number, a0
@@ -12,9 +12,9 @@ fp_single_fill:
     .endr
     ret
 
-/* uint64_t fp_single_check(uint64_t seed): how many differ. */
-    .globl fp_single_check
-fp_single_check:
+/* uint64_t single_check(uint64_t seed): how many differ. */
+    .globl single_check
+single_check:
     li a1, 0
     .macro look number
     addi a0, a0, 1

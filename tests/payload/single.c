@@ -4,22 +4,22 @@
  */
 #include "payload.h"
 
-extern void fp_single_fill(uint64_t seed);
-extern uint64_t fp_single_check(uint64_t seed);
+extern void single_fill(uint64_t seed);
+extern uint64_t single_check(uint64_t seed);
 
 void payload_main(void)
 {
     if (!isa_has("f")) {
-        skip("fp_single", "no F");
+        skip("single", "no F");
         return;
     }
     uint64_t seed = argument_number("seed", 1) << 16;
     unsigned wrong = 0;
     csr_set(sstatus, SSTATUS_FS);
     for (uint64_t i = 0; i < argument_number("rounds", 40); i++, seed += 100) {
-        fp_single_fill(seed);
+        single_fill(seed);
         wait_until(time_now() + frequency / 50);
-        wrong += fp_single_check(seed) != 0;
+        wrong += single_check(seed) != 0;
     }
-    check(!wrong, "fp_single.registers", "wrong in %u rounds", wrong);
+    check(!wrong, "single.registers", "wrong in %u rounds", wrong);
 }
