@@ -4,8 +4,9 @@
  *
  * There is no baud rate: what is written goes to the console at once. When the console is full,
  * bytes stay in the transmit FIFO, and LSR.THRE stays low, until machine_console_event() tells of
- * room. Received bytes are taken from the console as fast as the receive FIFO has room, so it
- * never overruns but in loopback. Below the trigger level a real port waits four character times
+ * room. Received bytes are taken from the console as the receive FIFO has room, so it never overruns
+ * but in loopback; but only when the guest accesses the port or wants its interrupts, for it may
+ * read its console by SBI instead. Below the trigger level a real port waits four character times
  * before it interrupts; here they have always passed, and the cause is the character timeout.
  *
  * An access of any width is one of the register at its address, as QEMU's model has it.
@@ -319,7 +320,8 @@ bool uart_access(struct machine *machine, struct mmio *mmio)
 void uart_event(struct machine *machine)
 {
     drain_transmitter(machine);
-    fill_receiver(machine);
+    if (machine->uart.ier & IER_RECEIVE)
+        fill_receiver(machine);
     update_interrupt(machine);
 }
 
