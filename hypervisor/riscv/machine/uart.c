@@ -4,10 +4,10 @@
  *
  * There is no baud rate: what is written goes to the console at once. When the console is full,
  * bytes stay in the transmit FIFO, and LSR.THRE stays low, until machine_console_event() tells of
- * room. Received bytes are taken from the console as the receive FIFO has room, so it never overruns
- * but in loopback; but only when the guest accesses the port or wants its interrupts, for it may
- * read its console by SBI instead. Below the trigger level a real port waits four character times
- * before it interrupts; here they have always passed, and the cause is the character timeout.
+ * room. Received bytes are taken from the console as the receive FIFO has room, so it never
+ * overruns but in loopback; but only when the guest accesses the port or wants its interrupts, for
+ * it may read its console by SBI instead. Below the trigger level a real port waits four character
+ * times before it interrupts; here they have always passed, and the cause is the character timeout.
  *
  * An access of any width is one of the register at its address, as QEMU's model has it.
  */
