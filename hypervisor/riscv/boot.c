@@ -93,23 +93,34 @@ static void gather_harts(void)
     }
 }
 
-/* What every hart that runs guests can do; a vCPU may then run on any of them. */
+static bool takes_guests(const struct hart *hart)
+{
+    return atomic_load(&hart->online) && hart->runs_guests;
+}
+
+/* What every hart that runs guests can do; a vCPU may then run on any of them. One that differs
+ * from the first in the registers that move with a vCPU looks after the machine instead. */
 static void settle_features(void)
 {
     const struct hart_features *first = NULL;
     for (unsigned i = 0; i < hart_count; i++) {
-        if (!atomic_load(&harts[i]->online) || !harts[i]->runs_guests)
+        const struct hart_features *features = &harts[i]->arch.features;
+        if (!takes_guests(harts[i]))
             continue;
         if (first == NULL)
-            common = *(first = &harts[i]->arch.features);
-        features_intersect(&common, &harts[i]->arch.features);
+            common = *(first = features);
+        if (features_fit(first, features)) {
+            features_intersect(&common, features);
+        } else {
+            harts[i]->runs_guests = false;
+            log_error("hart %lu has other registers than the first, so it runs no guests",
+                      harts[i]->id);
+        }
     }
     if (first == NULL)
         panic("no hart has supervisor mode, so none can run a guest");
-    for (unsigned i = 0; i < hart_count; i++) {
+    for (unsigned i = 0; i < hart_count; i++)
         harts[i]->arch.features.sstc = common.sstc;
-        harts[i]->arch.features.vlenb = common.vlenb;
-    }
     platform_set_hart_features(&common);
 }
 
@@ -117,7 +128,7 @@ static void report_harts(void)
 {
     unsigned guests = 0, maintenance = 0;
     for (unsigned i = 0; i < hart_count; i++) {
-        guests += harts[i]->runs_guests && atomic_load(&harts[i]->online);
+        guests += takes_guests(harts[i]);
         maintenance += !harts[i]->runs_guests && atomic_load(&harts[i]->online);
     }
     log_info("%u hart%s for guests, %u for maintenance: %s%s%s%s%u PMP entries", guests,

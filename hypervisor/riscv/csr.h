@@ -83,6 +83,7 @@
 #define STATUS_TW         (1UL << 21)
 #define STATUS_UXL        (3UL << 32)
 #define STATUS_MPV        (1UL << 39)
+#define STATUS_MDT        (1UL << 42)
 #define STATUS_SD         (1UL << 63)
 #define STATUS_MPP_S      (1UL << 11)
 #define STATUS_FS_INITIAL (1UL << 13)
@@ -206,9 +207,10 @@
                          "li %0, 1\n\t"                                                            \
                          ".balign 4\n"                                                             \
                          "1:\n\t"                                                                  \
-                         "csrw mtvec, %1"                                                          \
+                         "csrw mtvec, %1\n\t"                                                      \
+                         "csrc mstatus, %4"                                                        \
                          : "+&r"(there_), "=&r"(old_), "=&r"(*(value))                             \
-                         : "i"(csr)                                                                \
+                         : "i"(csr), "r"(STATUS_MDT)                                               \
                          : "memory");                                                              \
         there_ != 0;                                                                               \
     })
@@ -222,9 +224,10 @@
                          "li %0, 1\n\t"                                                            \
                          ".balign 4\n"                                                             \
                          "1:\n\t"                                                                  \
-                         "csrw mtvec, %1"                                                          \
+                         "csrw mtvec, %1\n\t"                                                      \
+                         "csrc mstatus, %4"                                                        \
                          : "+&r"(there_), "=&r"(old_)                                              \
-                         : "i"(csr), "r"((uint64_t)(value))                                        \
+                         : "i"(csr), "r"((uint64_t)(value)), "r"(STATUS_MDT)                       \
                          : "memory");                                                              \
         there_ != 0;                                                                               \
     })

@@ -14,6 +14,15 @@
     .section .text.entry, "ax"
     .globl _start
 _start:
+    /* With Smdbltrp, mstatus.MDT is set by reset and by each trap. With Smrnmi, traps go astray
+     * until mnstatus.NMIE is set; without it, setting it traps to the line after. */
+    li t0, MSTATUS_MDT
+    la t1, 1f
+    csrc mstatus, t0
+    csrw mtvec, t1
+    csrsi 0x744, 0x8               /* mnstatus.NMIE */
+    .balign 4
+1:  csrc mstatus, t0
     csrw mie, zero
     csrci mstatus, 0x8             /* mstatus.MIE */
     csrw mscratch, zero

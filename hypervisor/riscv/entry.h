@@ -11,7 +11,7 @@ __attribute__((noreturn)) void boot_secondary(uint64_t hart_id);
 __attribute__((noreturn)) void trap_bug(uint64_t pc, uint64_t sp, uint64_t ra, uint64_t a0);
 
 /* fast.c, called from entry.S with only C's scratch registers saved: answers a common exit
- * completely and returns true, or changes nothing and returns false. */
+ * completely and returns true, or leaves it to exit_handle() and returns false. */
 bool exit_fast(struct vcpu *vcpu, uint64_t cause);
 
 /* entry.S: runs the loaded vCPU until it traps. */

@@ -8,7 +8,9 @@
  */
 #include "capsule.h"
 #include "csr.h"
+#include "driver.h"
 #include "entry.h"
+#include "interrupt.h"
 #include "machine/sbi.h"
 #include "offsets.h"
 #include "port.h"
@@ -50,11 +52,25 @@ static bool is_self(const struct vcpu *vcpu)
     return base <= vcpu->id && mask == 1UL << (vcpu->id - base);
 }
 
+/* The one other vCPU that the hart mask with its base names, or NULL. */
+static struct vcpu *single_target(const struct vcpu *vcpu)
+{
+    uint64_t mask = vcpu->arch.x[A0], base = vcpu->arch.x[A1];
+    if (mask == 0 || (mask & (mask - 1)) != 0 || base >= CAPSULE_VCPU_MAX)
+        return NULL;
+    uint64_t id = base + (uint64_t)__builtin_ctzl(mask);
+    return id < vcpu->capsule->vcpu_count ? vcpu->capsule->vcpus[id] : NULL;
+}
+
 static bool send_ipi(struct hart *hart, struct vcpu *vcpu)
 {
-    if (vcpu->arch.x[A6] != 0 || !is_self(vcpu))
+    struct vcpu *target = vcpu->arch.x[A6] == 0 ? single_target(vcpu) : NULL;
+    if (target == NULL)
         return false;
-    set_line(hart, INTERRUPT_SS);
+    if (target == vcpu)
+        set_line(hart, INTERRUPT_SS);
+    else
+        interrupt_raise(target, IRQ_S_SOFT);
     return true;
 }
 
@@ -151,6 +167,18 @@ static bool timer(struct hart *hart, struct vcpu *vcpu)
     return true;
 }
 
+/* Another hart kicked this one, mostly because it raised a line of the vCPU. If it asks for more,
+ * this is declined with the kick taken; what it asks for is noted in the hart and the vCPU. */
+static bool kick(struct hart *hart, struct vcpu *vcpu)
+{
+    clint_clear_ipi(hart->arch.hart_id);
+    sched_update_timer(hart);
+    if (sched_must_leave(hart) || atomic_load(&vcpu->arch.fences) != 0)
+        return false;
+    interrupt_enter(hart, vcpu);
+    return true;
+}
+
 bool exit_fast(struct vcpu *vcpu, uint64_t cause)
 {
     struct hart *hart = port_hart();
@@ -158,6 +186,8 @@ bool exit_fast(struct vcpu *vcpu, uint64_t cause)
     case CAUSE_ECALL_S:
     case CAUSE_ECALL_VS:
         return call(hart, vcpu);
+    case CAUSE_INTERRUPT | 3: /* machine software interrupt */
+        return kick(hart, vcpu);
     case CAUSE_INTERRUPT | 7: /* machine timer */
         return timer(hart, vcpu);
     default:

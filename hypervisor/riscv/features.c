@@ -88,6 +88,13 @@ void features_probe(struct hart_features *features)
         features->vmid_bits = probe_vmid_bits();
 }
 
+/* The registers that move with a vCPU must be there, and as large, on each hart. */
+bool features_fit(const struct hart_features *one, const struct hart_features *other)
+{
+    return one->h == other->h && one->f == other->f && one->d == other->d && one->v == other->v &&
+           one->vlenb == other->vlenb;
+}
+
 static unsigned least(unsigned a, unsigned b)
 {
     return a < b ? a : b;
@@ -95,17 +102,10 @@ static unsigned least(unsigned a, unsigned b)
 
 void features_intersect(struct hart_features *common, const struct hart_features *other)
 {
-    common->s &= other->s;
-    common->h &= other->h;
-    common->f &= other->f;
-    common->d &= other->d;
-    common->v &= other->v && common->vlenb == other->vlenb;
     common->time &= other->time;
     common->sstc &= other->sstc;
     common->pmp_entries = least(common->pmp_entries, other->pmp_entries);
     common->vmid_bits = least(common->vmid_bits, other->vmid_bits);
     if (other->pmp_granularity > common->pmp_granularity)
         common->pmp_granularity = other->pmp_granularity;
-    if (!common->v)
-        common->vlenb = 0;
 }

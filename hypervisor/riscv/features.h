@@ -8,7 +8,10 @@
  * mepc, mcause, mtval and PMP, and leaves stimecmp silent. */
 void features_probe(struct hart_features *features);
 
-/* Reduces `common` to what both have. */
+/* Can a vCPU that began on a hart with the one run on a hart with the other? */
+bool features_fit(const struct hart_features *one, const struct hart_features *other);
+
+/* Reduces `common` to what both have; they fit. */
 void features_intersect(struct hart_features *common, const struct hart_features *other);
 
 #endif

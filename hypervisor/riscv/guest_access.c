@@ -5,6 +5,12 @@
 int guest_load(uint64_t address, size_t size, uint64_t mstatus, uint64_t *value);
 int guest_store(uint64_t address, size_t size, uint64_t mstatus, uint64_t value);
 
+/* MDT is set in what a trap left there, and a fault with it would be a double trap. */
+static uint64_t with_guest_rights(const struct vcpu *vcpu)
+{
+    return (vcpu->arch.mstatus & ~STATUS_MDT) | STATUS_MPRV;
+}
+
 /* What the guest is to see of the fault that the hart has just reported. */
 static bool failed(struct guest_fault *fault)
 {
@@ -29,7 +35,7 @@ static bool failed(struct guest_fault *fault)
 bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t size,
                 struct guest_fault *fault)
 {
-    uint64_t mstatus = vcpu->arch.mstatus | STATUS_MPRV;
+    uint64_t mstatus = with_guest_rights(vcpu);
     for (size_t i = 0; i < size; i++) {
         uint64_t value;
         if (guest_load(virtual_address + i, 1, mstatus, &value) != 0)
@@ -42,7 +48,7 @@ bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t si
 bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, size_t size,
                  struct guest_fault *fault)
 {
-    uint64_t mstatus = vcpu->arch.mstatus | STATUS_MPRV;
+    uint64_t mstatus = with_guest_rights(vcpu);
     for (size_t i = 0; i < size; i++)
         if (guest_store(virtual_address + i, 1, mstatus, ((const uint8_t *)from)[i]) != 0)
             return failed(fault);
@@ -53,7 +59,7 @@ bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, 
 static bool fetch_half(struct vcpu *vcpu, uint64_t address, uint64_t *half,
                        struct guest_fault *fault)
 {
-    if (guest_load(address, 2, vcpu->arch.mstatus | STATUS_MPRV | STATUS_MXR, half) == 0)
+    if (guest_load(address, 2, with_guest_rights(vcpu) | STATUS_MXR, half) == 0)
         return true;
     failed(fault);
     if (fault->cause == CAUSE_LOAD_ACCESS)

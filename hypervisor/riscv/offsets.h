@@ -17,6 +17,9 @@
 #define TIMER_CSR_STIMECMP  1
 #define TIMER_CSR_VSTIMECMP 2
 
+/* mstatus: "a trap now is a double trap" (Smdbltrp 1.0) */
+#define MSTATUS_MDT (1 << 42)
+
 /* The calls that entry.S answers (SBI 3.0, chapters 4 and 6). */
 #define SBI_EXTENSION_BASE 0x10
 #define SBI_EXTENSION_TIME 0x54494d45

@@ -23,9 +23,6 @@
 
 static void init_hypervisor_extension(const struct hart_features *features)
 {
-    /* In VS-mode an exception goes to the guest only if both say so. Illegal instructions are
-     * always in hedeleg; medeleg decides. */
-    csr_write(CSR_HEDELEG, DELEGATED | 1UL << CAUSE_ILLEGAL_INSTRUCTION);
     csr_write(CSR_HIDELEG, INTERRUPT_VS_ALL);
     csr_write(CSR_HSTATUS, HSTATUS_VSXL_64 | HSTATUS_VTW);
     csr_write(CSR_HCOUNTEREN, GUEST_COUNTERS);
@@ -39,13 +36,26 @@ static void init_hypervisor_extension(const struct hart_features *features)
         csr_write(CSR_HSTATEEN0, STATEEN_ENVCFG);
 }
 
+/* In VS-mode an exception goes to the guest only if both registers say so. Illegal instructions are
+ * always in hedeleg; medeleg decides. What hedeleg does not take must not be in medeleg: it would
+ * end in HS-mode, where nobody is. */
+static void delegate_exceptions(const struct hart_features *features)
+{
+    uint64_t delegated = DELEGATED;
+    if (features->h) {
+        csr_write(CSR_HEDELEG, DELEGATED | 1UL << CAUSE_ILLEGAL_INSTRUCTION);
+        delegated &= csr_read(CSR_HEDELEG);
+    }
+    csr_write(CSR_MEDELEG, delegated);
+}
+
 void world_init_hart(struct hart *hart)
 {
     const struct hart_features *features = &hart->arch.features;
     csr_write(CSR_MIE, INTERRUPT_M_ALL);
     if (!hart->runs_guests)
         return;
-    csr_write(CSR_MEDELEG, DELEGATED);
+    delegate_exceptions(features);
     /* On a hart with H nothing at S level is ever pending or enabled, so it is delegated in name
      * only: QEMU 7.2 shows a guest's sip and sie through these bits. */
     csr_write(CSR_MIDELEG,
@@ -163,6 +173,17 @@ void world_load(struct hart *hart, struct vcpu *vcpu)
     fpu_enter(hart, vcpu);
 }
 
+/* A store-conditional of the next vCPU must not succeed for a load-reserved of this one
+ * (Unprivileged, 14.2: a context switch needs an SC to a dummy). */
+static void drop_reservation(struct hart *hart)
+{
+    uint64_t failed;
+    __asm__ volatile("sc.d %0, zero, (%1)"
+                     : "=r"(failed)
+                     : "r"(hart->arch.trap_scratch)
+                     : "memory");
+}
+
 void world_unload(struct hart *hart, struct vcpu *vcpu)
 {
     const struct hart_features *features = &hart->arch.features;
@@ -174,6 +195,7 @@ void world_unload(struct hart *hart, struct vcpu *vcpu)
     s->scounteren = csr_read(CSR_SCOUNTEREN);
     if (features->menvcfg)
         s->senvcfg = csr_read(CSR_SENVCFG);
+    drop_reservation(hart);
     fpu_leave(hart, vcpu);
 }
 
