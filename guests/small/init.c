@@ -1,6 +1,6 @@
 /*
- * All of the small guest's userland: one program without a C library and without floating point, for
- * harts that have none. It mounts what Linux offers and takes commands on the console.
+ * All of the small guest's userland: one program without a C library and without floating point,
+ * for harts that have none. It mounts what Linux offers and takes commands on the console.
  *
  * Numbers of system calls are those of include/uapi/asm-generic/unistd.h in Linux.
  */
@@ -20,9 +20,9 @@ enum {
 };
 
 /* uapi/linux/reboot.h */
-#define REBOOT_MAGIC1 0xfee1dead
-#define REBOOT_MAGIC2 672274793
-#define REBOOT_RESTART 0x01234567
+#define REBOOT_MAGIC1    0xfee1dead
+#define REBOOT_MAGIC2    672274793
+#define REBOOT_RESTART   0x01234567
 #define REBOOT_POWER_OFF 0x4321fedc
 
 #define AT_FDCWD (-100)
@@ -41,10 +41,7 @@ static long syscall5(long number, long a, long b, long c, long d, long e)
     register long a2 __asm__("a2") = c;
     register long a3 __asm__("a3") = d;
     register long a4 __asm__("a4") = e;
-    __asm__ volatile("ecall"
-                     : "+r"(a0)
-                     : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4)
-                     : "memory");
+    __asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4) : "memory");
     return a0;
 }
 
