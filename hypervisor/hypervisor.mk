@@ -38,6 +38,9 @@ $(HV_BUILD)/%.o: hypervisor/%.S $(BUILD)/config/compile
 # Loops that are memset and memcpy must not become calls of them.
 $(HV_BUILD)/riscv/string.o: HV_CFLAGS += -fno-builtin
 
+# For speed whatever the rest is built for.
+$(HV_BUILD)/riscv/fast.o: HV_CFLAGS += -O2
+
 # The one file with FP instructions; it is called only on harts that have them.
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 

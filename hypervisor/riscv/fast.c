@@ -64,13 +64,16 @@ static struct vcpu *single_target(const struct vcpu *vcpu)
 
 static bool send_ipi(struct hart *hart, struct vcpu *vcpu)
 {
-    struct vcpu *target = vcpu->arch.x[A6] == 0 ? single_target(vcpu) : NULL;
-    if (target == NULL)
+    if (vcpu->arch.x[A6] != 0)
         return false;
-    if (target == vcpu)
+    if (is_self(vcpu)) {
         set_line(hart, INTERRUPT_SS);
-    else
-        interrupt_raise(target, IRQ_S_SOFT);
+        return true;
+    }
+    struct vcpu *target = single_target(vcpu);
+    if (target == NULL || target == vcpu)
+        return false;
+    interrupt_raise(target, IRQ_S_SOFT);
     return true;
 }
 

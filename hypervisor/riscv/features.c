@@ -63,6 +63,57 @@ static unsigned probe_vmid_bits(void)
     return (unsigned)__builtin_ctzl(~((value & HGATP_VMID) >> HGATP_VMID_SHIFT));
 }
 
+/* From VS-mode, executes an illegal instruction that is delegated, and returns the cause that the
+ * guest sees: QEMU 7.2 takes it for an interrupt of the same number, and tells one less. The
+ * guest's handler comes back by a call. PMP is open meanwhile; nothing but these lines runs. */
+static uint64_t cause_of_delegated_illegal(void)
+{
+    uint64_t old, scratch;
+    __asm__ volatile("la %0, 3f\n\t"
+                     "csrrw %0, mtvec, %0\n\t"
+                     "la %1, 2f\n\t"
+                     "csrw 0x205, %1\n\t" /* vstvec */
+                     "la %1, 1f\n\t"
+                     "csrw mepc, %1\n\t"
+                     "mret\n\t"
+                     ".balign 4\n"
+                     "1:\n\t"
+                     ".word 0\n\t" /* illegal (Unprivileged, 1.5) */
+                     ".balign 4\n"
+                     "2:\n\t"
+                     "ecall\n\t"
+                     ".balign 4\n"
+                     "3:\n\t"
+                     "csrw mtvec, %0"
+                     : "=&r"(old), "=&r"(scratch)
+                     :
+                     : "memory");
+    return csr_read(CSR_VSCAUSE);
+}
+
+static bool probe_delegated_illegal(bool pmp)
+{
+    const uint64_t illegal = 1UL << CAUSE_ILLEGAL_INSTRUCTION;
+    csr_write(CSR_VSATP, 0);
+    csr_write(CSR_HGATP, 0);
+    csr_write(CSR_HEDELEG, illegal);
+    csr_write(CSR_MEDELEG, illegal);
+    if (pmp) { /* one entry over all of memory (3.7.1.1) */
+        csr_write(CSR_PMPADDR0, UINT64_MAX);
+        csr_write(CSR_PMPCFG0, PMP_NAPOT | PMP_R | PMP_W | PMP_X);
+    }
+    hfence_gvma_all();
+    hfence_vvma_all();
+    csr_clear(CSR_MSTATUS, STATUS_MPP);
+    csr_set(CSR_MSTATUS, STATUS_MPP_S | STATUS_MPV);
+    uint64_t cause = cause_of_delegated_illegal();
+    csr_clear(CSR_MSTATUS, STATUS_MPV | STATUS_MDT);
+    if (pmp)
+        csr_write(CSR_PMPCFG0, 0);
+    csr_write(CSR_MEDELEG, 0);
+    return cause == CAUSE_ILLEGAL_INSTRUCTION;
+}
+
 void features_probe(struct hart_features *features)
 {
     uint64_t value, misa = csr_read(CSR_MISA);
@@ -84,8 +135,10 @@ void features_probe(struct hart_features *features)
     }
     if (features->menvcfg && features->s)
         features->sstc = probe_sstc(features->h);
-    if (features->h)
+    if (features->h) {
         features->vmid_bits = probe_vmid_bits();
+        features->delegates_illegal = probe_delegated_illegal(features->pmp_entries > 0);
+    }
 }
 
 /* The registers that move with a vCPU must be there, and as large, on each hart. */

@@ -5,7 +5,7 @@
 #include "hart_arch.h"
 
 /* Fills `features` for the hart that runs this, by trying. At boot, before any guest: it spoils
- * mepc, mcause, mtval and PMP, and leaves stimecmp silent. */
+ * mepc, mcause, mtval, PMP and VS-mode's registers, and leaves stimecmp silent. */
 void features_probe(struct hart_features *features);
 
 /* Can a vCPU that began on a hart with the one run on a hart with the other? */

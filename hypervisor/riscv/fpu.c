@@ -77,7 +77,7 @@ static void open_to_guest(struct hart *hart, struct vcpu *vcpu, bool open)
         vcpu->arch.mstatus |= STATUS_FS_CLEAN | STATUS_VS_CLEAN;
     hart->arch.fp_loaded = open;
     /* Without a time CSR, reads of it are ours to emulate. */
-    if (open && hart->arch.features.time)
+    if (open && hart->arch.features.time && hart->arch.features.delegates_illegal)
         csr_set(CSR_MEDELEG, MEDELEG_ILLEGAL);
     else
         csr_clear(CSR_MEDELEG, MEDELEG_ILLEGAL);

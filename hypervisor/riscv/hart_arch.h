@@ -14,6 +14,7 @@ struct hart_features {
     bool time; /* the `time` CSR can be read */
     bool sstc; /* stimecmp, menvcfg.STCE */
     bool menvcfg, mcounteren, stateen, smepmp;
+    bool delegates_illegal; /* H: an illegal instruction reaches the guest as what it is */
     unsigned pmp_entries;
     uint64_t pmp_granularity; /* bytes */
     uint64_t vlenb;           /* bytes in a vector register; 0 without V */

@@ -37,12 +37,17 @@ static void raise(struct vcpu *vcpu, uint64_t cause, uint64_t tval, uint64_t han
 }
 
 /* A guest whose trap handler cannot be fetched would trap for ever; it is beyond help. With
- * translation on, that shows when the fetch of the handler itself faults. */
-static bool is_beyond_help(const struct vcpu *vcpu, uint64_t cause, uint64_t handler, uint64_t satp)
+ * translation on, that shows when the fetch of the handler itself faults: at the address of the
+ * instruction. The cause may say otherwise: for a fetch whose table walk fails, QEMU 7.2 reports a
+ * load. */
+static bool is_beyond_help(const struct vcpu *vcpu, uint64_t cause, uint64_t tval, uint64_t handler)
 {
+    bool h = port_hart()->arch.features.h;
+    uint64_t satp = h ? csr_read(CSR_VSATP) : csr_read(CSR_SATP);
     if (satp >> SATP_MODE_SHIFT == SATP_MODE_BARE)
         return capsule_memory(vcpu->capsule, gpa(handler), 2) == NULL;
-    return cause == CAUSE_INSTRUCTION_ACCESS && vcpu->arch.x[0] == handler;
+    return vcpu->arch.x[0] == handler && tval == handler &&
+           (cause == CAUSE_INSTRUCTION_ACCESS || cause == CAUSE_LOAD_ACCESS);
 }
 
 void inject_exception(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
@@ -50,11 +55,12 @@ void inject_exception(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
     bool h = port_hart()->arch.features.h;
     /* Exceptions go to the base in both modes of stvec (12.1.2). */
     uint64_t handler = (h ? csr_read(CSR_VSTVEC) : csr_read(CSR_STVEC)) & ~3UL;
-    if (is_beyond_help(vcpu, cause, handler, h ? csr_read(CSR_VSATP) : csr_read(CSR_SATP)))
+    if (is_beyond_help(vcpu, cause, tval, handler))
         exit_crash(vcpu, cause);
     else
         raise(vcpu, cause, tval, handler);
 }
+
 void inject_illegal_instruction(struct vcpu *vcpu, uint32_t instruction)
 {
     inject_exception(vcpu, CAUSE_ILLEGAL_INSTRUCTION, instruction);

@@ -289,5 +289,9 @@ enum error machine_fdt(struct capsule *capsule, void *buffer, size_t size, uint6
     root(&writer, capsule, initrd_start, initrd_end);
     if (writer.error == 0)
         note(&writer, fdt_finish(buffer));
-    return writer.error == 0 ? OK : ERROR_NO_MEMORY;
+    if (writer.error != 0)
+        return ERROR_NO_MEMORY;
+    /* libfdt gathers the strings at the end of the buffer; nothing of that is the guest's. */
+    memset((char *)buffer + fdt_totalsize(buffer), 0, size - fdt_totalsize(buffer));
+    return OK;
 }
