@@ -2,9 +2,10 @@
 
 import re
 
+import pexpect
 import pytest
 
-from diosix import Machine, payload
+from diosix import ELF, QEMUS, SCALE, Machine, payload
 
 CANARY = [payload("canary", beats=2, beat_ms=200), payload("canary", "fixed", file="canary-fixed.elf", beats=2, beat_ms=200),
           payload("canary", "flat", file="canary.bin", beats=2, beat_ms=200)]
@@ -28,12 +29,28 @@ def test_harts(harts, isolation):
     text = lives(guests, smp=harts, append=f"services=no {isolation}")
     assert re.search(rf"{harts} harts? for guests", text)
     assert ("isolation: pmp" in text) == ("pmp" in isolation)
+    footprint = int(re.search(r"the hypervisor takes (\d+) KiB", text)[1])
+    assert footprint <= 256 * harts
+    assert len(re.findall(r"hart \d+ used at most \d+ of the \d+ bytes of its stack", text)) == harts
+
+
+def test_as_firmware():
+    """In OpenSBI's place: entered by the machine's reset code as `-bios`, flat, a2 set."""
+    binary = ELF.with_suffix(".bin")
+    qemu = pexpect.spawn(QEMUS["qemu"], ["-machine", "virt", "-nographic", "-m", "512M", "-bios", str(binary)],
+                         timeout=120 * SCALE, encoding="utf-8", codec_errors="replace")
+    try:
+        qemu.expect("isolation: gstage")
+        qemu.expect("capsule linux: started")
+    finally:
+        qemu.close(force=True)
 
 
 @pytest.mark.parametrize("qemu,cpu", [
     ("qemu", "rv64"), ("qemu", "rv64,h=off"), ("qemu", "rv64,sstc=off"), ("qemu", "sifive-u54"),
     ("qemu", "rv64,v=on,vlen=256"), ("qemu10", "rv64"), ("qemu10", "rva22s64,pmp=on"), ("qemu10", "rva23s64,pmp=on"),
     ("qemu10", "rva23s64"), ("qemu10", "max"), ("qemu10", "sifive-u54"),
+    ("qemu10", "rv64,smdbltrp=on"), ("qemu10", "rv64,smrnmi=on"),
 ])
 def test_cpu(qemu, cpu):
     lives(qemu=qemu, cpu=cpu, guests=CANARY[:1] + [payload("fp", seed=3, rounds=10)] if "u54" not in cpu else None)
