@@ -144,6 +144,7 @@
 #define STATEEN_ENVCFG (1UL << 62)
 
 /* 21.2.1: hstatus */
+#define HSTATUS_SPV     (1UL << 7)
 #define HSTATUS_VTW     (1UL << 21)
 #define HSTATUS_VSXL_64 (2UL << 32)
 

@@ -94,11 +94,31 @@ guest_enter:
     csrw mepc, t0
     csrw mstatus, t1
     csrw mscratch, a0
+    lbu t2, VCPU_VIRTUAL(a0)
+    bnez t2, enter_virtual
     .irp n, 1,2,3,4,5,6,7,8,9,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
     ld x\n, VCPU_X(\n)(a0)
     .endr
     ld a0, VCPU_X(10)(a0)
     mret
+
+/* Into VS-mode or VU-mode. `sret` takes the virtualization mode from hstatus.SPV (Privileged 1.13,
+ * 21.4.6) and the privilege from sstatus.SPP, which nobody else uses. mstatus.MPV would do as well, but QEMU
+ * 10.0.13 lets only traps set it. */
+enter_virtual:
+    csrw sepc, t0
+    li t2, STATUS_SPP_BIT
+    csrc mstatus, t2
+    srli t1, t1, 3                 /* MPP is S (01) or U (00): its low bit becomes SPP */
+    and t1, t1, t2
+    csrs mstatus, t1
+    li t2, HSTATUS_SPV_BIT
+    csrs 0x600, t2                 /* hstatus */
+    .irp n, 1,2,3,4,5,6,7,8,9,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+    ld x\n, VCPU_X(\n)(a0)
+    .endr
+    ld a0, VCPU_X(10)(a0)
+    sret
 
 /*
  * Every trap into machine mode. From a guest there are three ways on, each only as long as it must be:

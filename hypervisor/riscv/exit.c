@@ -24,6 +24,7 @@ _Static_assert(offsetof(struct vcpu_arch, host_sp) == VCPU_HOST_SP, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, host_tp) == VCPU_HOST_TP, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, cause) == VCPU_CAUSE, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, tval) == VCPU_TVAL, "entry.S");
+_Static_assert(offsetof(struct vcpu_arch, virtual) == VCPU_VIRTUAL, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, timer_csr) == VCPU_TIMER_CSR, "entry.S");
 _Static_assert(offsetof(struct hart, arch.trap_scratch) == HART_TRAP_SCRATCH, "entry.S");
 _Static_assert(offsetof(struct hart, arch.stack_high) == HART_STACK_HIGH, "entry.S");

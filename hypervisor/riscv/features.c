@@ -74,8 +74,8 @@ static uint64_t cause_of_delegated_illegal(void)
                      "la %1, 2f\n\t"
                      "csrw 0x205, %1\n\t" /* vstvec */
                      "la %1, 1f\n\t"
-                     "csrw mepc, %1\n\t"
-                     "mret\n\t"
+                     "csrw sepc, %1\n\t"
+                     "sret\n\t"
                      ".balign 4\n"
                      "1:\n\t"
                      ".word 0\n\t" /* illegal (Unprivileged, 1.5) */
@@ -104,10 +104,10 @@ static bool probe_delegated_illegal(bool pmp)
     }
     hfence_gvma_all();
     hfence_vvma_all();
-    csr_clear(CSR_MSTATUS, STATUS_MPP);
-    csr_set(CSR_MSTATUS, STATUS_MPP_S | STATUS_MPV);
+    csr_set(CSR_MSTATUS, STATUS_SPP); /* sret goes to VS-mode, as in entry.S */
+    csr_set(CSR_HSTATUS, HSTATUS_SPV);
     uint64_t cause = cause_of_delegated_illegal();
-    csr_clear(CSR_MSTATUS, STATUS_MPV | STATUS_MDT);
+    csr_clear(CSR_MSTATUS, STATUS_MDT);
     if (pmp)
         csr_write(CSR_PMPCFG0, 0);
     csr_write(CSR_MEDELEG, 0);

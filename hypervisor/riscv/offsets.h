@@ -11,11 +11,16 @@
 #define VCPU_CAUSE     280
 #define VCPU_TVAL      288
 #define VCPU_TIMER_CSR 296
+#define VCPU_VIRTUAL   297
 
 /* Values of vcpu_arch.timer_csr: where the guest's timer is. */
 #define TIMER_CSR_NONE      0 /* with us: the hart has no Sstc */
 #define TIMER_CSR_STIMECMP  1
 #define TIMER_CSR_VSTIMECMP 2
+
+/* mstatus.SPP, at bit 8 (3.1.6), and hstatus.SPV, at bit 7 (21.2.1) */
+#define STATUS_SPP_BIT  (1 << 8)
+#define HSTATUS_SPV_BIT (1 << 7)
 
 /* mstatus: "a trap now is a double trap" (Smdbltrp 1.0) */
 #define MSTATUS_MDT (1 << 42)

@@ -38,6 +38,7 @@ void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t 
     arch->supervisor.scounteren = COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR;
     arch->supervisor.stimecmp = UINT64_MAX;
     arch->timer = UINT64_MAX;
+    arch->virtual = h;
     arch->vector.vtype = 1UL << 63; /* vill (Vector 1.0, 3.11) */
     arch->vector.registers = vector_registers;
 }

@@ -41,6 +41,7 @@ struct vcpu_arch {
     uint64_t host_sp, host_tp;
     uint64_t cause, tval; /* of the last exit: mcause, mtval */
     uint8_t timer_csr;    /* TIMER_CSR_* of offsets.h, for the hart that it is loaded on */
+    bool virtual;         /* entered in VS-mode or VU-mode */
 
     uint64_t tval2, tinst; /* of the last exit: mtval2, mtinst */
 
