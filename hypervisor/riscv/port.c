@@ -96,8 +96,12 @@ void port_halt(void)
         __asm__ volatile("wfi");
 }
 
+/* Two harts may find at once that their capsule was the last. */
 void port_power_off(void)
 {
+    static _Atomic uint32_t going;
+    if (atomic_exchange(&going, 1) != 0)
+        port_halt();
     for (unsigned i = 0; i < hart_count; i++)
         if (atomic_load(&harts[i]->online))
             log_info("hart %lu used at most %lu of the %u bytes of its stack", harts[i]->id,
