@@ -29,20 +29,27 @@ static void restore_fp(const struct hart_features *features, const struct fp_sta
         fp_restore_single(state);
 }
 
+/* `fp` and `vector`: the registers too, which have changed. The control registers are always saved:
+ * QEMU does not count a guest's write to fcsr as a change that mstatus.FS shows. */
 static void save(struct hart *hart, struct vcpu *vcpu, bool fp, bool vector)
 {
     const struct hart_features *features = &hart->arch.features;
     csr_set(CSR_MSTATUS, STATUS_FS | STATUS_VS);
     if (fp)
         save_fp(features, &vcpu->arch.fp);
-    if (features->v && vector) {
-        struct vector_state *state = &vcpu->arch.vector;
-        state->vstart = csr_read(CSR_VSTART); /* first: vector instructions clear it */
-        state->vl = csr_read(CSR_VL);
-        state->vtype = csr_read(CSR_VTYPE);
-        state->vcsr = csr_read(CSR_VCSR);
+    else if (features->f)
+        vcpu->arch.fp.fcsr = csr_read(CSR_FCSR);
+    if (!features->v)
+        return;
+    struct vector_state *state = &vcpu->arch.vector;
+    state->vstart = csr_read(CSR_VSTART); /* first: vector instructions clear it */
+    state->vl = csr_read(CSR_VL);
+    state->vtype = csr_read(CSR_VTYPE);
+    state->vcsr = csr_read(CSR_VCSR);
+    if (vector) {
         csr_write(CSR_VSTART, 0);
         vector_save(state->registers, features->vlenb);
+        csr_write(CSR_VSTART, state->vstart);
     }
 }
 

@@ -22,6 +22,20 @@ static void wait(uint64_t ticks, bool sleeping)
     sbi_set_timer(~0UL);
 }
 
+/* The rounding mode alone changes between two waits: no FP instruction says so. */
+static unsigned lost_modes(uint64_t rounds, uint64_t ticks)
+{
+    unsigned lost = 0;
+    for (uint64_t i = 0; i < rounds; i++) {
+        uint64_t mode = i % 5;
+        fp_set_rounding(mode);
+        wait(ticks, true);
+        lost += fp_rounding() != mode;
+    }
+    fp_set_rounding(0);
+    return lost;
+}
+
 /* With FS off, an FP instruction is illegal; it is on demand that a kernel switches it on. */
 static void off(void)
 {
@@ -63,6 +77,8 @@ void payload_main(void)
             wrong_vector += vector_check(seed, vector_buffer) != 0;
         fp_set_rounding(0);
     }
+    unsigned lost = lost_modes(rounds, ticks);
+    check(!lost, "fp.rounding_mode.alone", "lost in %u rounds", lost);
     check(!wrong, "fp.registers", "wrong in %u rounds", wrong);
     check(!wrong_mode, "fp.rounding_mode", "wrong in %u rounds", wrong_mode);
     check(!wrong_sum, "fp.arithmetic", "wrong in %u rounds", wrong_sum);
