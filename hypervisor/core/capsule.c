@@ -62,33 +62,83 @@ static size_t vcpu_size(void)
     return sizeof(struct vcpu) + port_vcpu_extra();
 }
 
+/* Without translation, a kernel that is linked to an address of the board's first RAM gets that RAM
+ * from its start, but for the part that firmware has on every such board: here the hypervisor is
+ * the firmware. So it finds what is usual there, a stack below itself for example. */
+static bool board_ram(const struct capsule_config *config, const struct port_ram *place,
+                      uint64_t lowest, struct hpa *base, uint64_t *size)
+{
+    *base = hpa(place->base.value + place->firmware);
+    *size = config->ram - place->firmware;
+    return place->firmware < config->ram && lowest >= base->value && lowest - base->value < *size;
+}
+
+static enum error take_fixed_ram(struct capsule *capsule, const struct port_ram *place,
+                                 uint64_t lowest)
+{
+    const struct capsule_config *config = &capsule->config;
+    struct hpa base;
+    uint64_t size;
+    enum error error = ERROR_NO_MEMORY;
+    if (board_ram(config, place, lowest, &base, &size))
+        error = memory_alloc_at(base, size, capsule->id);
+    if (error != OK) {
+        base = hpa(align_down(lowest, MEGAPAGE_SIZE));
+        size = config->ram;
+        error = memory_alloc_at(base, size, capsule->id);
+    }
+    if (error != OK)
+        return error;
+    capsule->ram_host = base;
+    capsule->ram_size = size;
+    return OK;
+}
+
+static enum error take_any_ram(struct capsule *capsule, const struct port_ram *place)
+{
+    enum error error =
+        memory_alloc(capsule->config.ram, place->align, capsule->id, &capsule->ram_host);
+    if (error == OK)
+        capsule->ram_size = capsule->config.ram;
+    return error;
+}
+
 static enum error take_ram(struct capsule *capsule)
 {
     struct port_ram place = port_capsule_ram();
     const struct capsule_config *config = &capsule->config;
     const char *reason;
     bool fixed;
-    struct gpa wanted;
-    enum error error = loader_wants(config, &fixed, &wanted, &reason);
+    struct gpa lowest;
+    enum error error = loader_wants(config, &fixed, &lowest, &reason);
     if (error != OK) {
         log_error("capsule %s: kernel %s: %s", config->name, config->kernel.name, reason);
         return error;
     }
-    if (place.identity && fixed) {
-        capsule->ram_host = hpa(wanted.value);
-        error = memory_alloc_at(capsule->ram_host, config->ram, capsule->id);
-    } else {
-        error = memory_alloc(config->ram, place.align, capsule->id, &capsule->ram_host);
-    }
+    fixed = fixed && place.identity;
+    error = fixed ? take_fixed_ram(capsule, &place, lowest.value) : take_any_ram(capsule, &place);
     if (error != OK) {
         log_error("capsule %s: no %lu MiB of free memory%s, %lu MiB are free in all", config->name,
-                  config->ram >> 20, place.identity && fixed ? " where its kernel is linked" : "",
+                  config->ram >> 20, fixed ? " where its kernel is linked" : "",
                   memory_owned(MEMORY_FREE) >> 20);
         return error;
     }
-    capsule->ram_size = config->ram;
     capsule->ram_base = place.identity ? gpa(capsule->ram_host.value) : place.base;
     return OK;
+}
+
+uint64_t capsule_board_ram_end(const struct capsule *capsule)
+{
+    struct port_ram place = port_capsule_ram();
+    const char *reason;
+    bool fixed;
+    struct gpa lowest;
+    struct hpa base;
+    uint64_t size;
+    if (!place.identity || loader_wants(&capsule->config, &fixed, &lowest, &reason) != OK ||
+        !fixed || !board_ram(&capsule->config, &place, lowest.value, &base, &size))
+        return 0;
+    return base.value + size;
 }
 
 static enum error take_vcpus(struct capsule *capsule)

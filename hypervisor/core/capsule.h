@@ -102,6 +102,10 @@ extern unsigned capsule_count;
 /* At boot: makes a capsule from its configuration, in state CREATED. */
 enum error capsule_create(const struct capsule_config *config, struct capsule **capsule);
 
+/* Where the capsule's RAM will end if it is to be the first of the board's, because there is no
+ * translation and its kernel is linked to an address there; else 0. At boot. */
+uint64_t capsule_board_ram_end(const struct capsule *capsule);
+
 /* The life cycle, as the console service's commands ask for it. Any hart; takes LOCK_CAPSULE and
  * those below. ERROR_BAD_STATE where the state does not allow it; restart of a stopped capsule
  * starts it. Stop, restart and pause may be carried out a little later, by another hart. */

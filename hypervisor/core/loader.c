@@ -247,7 +247,7 @@ static enum error kernel_check(const struct capsule_config *config, struct kerne
     return kernel_check_flat(kernel, config->load, reason);
 }
 
-enum error loader_wants(const struct capsule_config *config, bool *fixed, struct gpa *base,
+enum error loader_wants(const struct capsule_config *config, bool *fixed, struct gpa *lowest,
                         const char **reason)
 {
     struct kernel kernel;
@@ -256,13 +256,13 @@ enum error loader_wants(const struct capsule_config *config, bool *fixed, struct
     if (error)
         return error;
     *fixed = false;
-    *base = gpa(0);
+    *lowest = gpa(0);
     if (kernel.kind == KERNEL_FLAT) {
         *fixed = true;
-        *base = gpa(align_down(kernel.flat_address, MEGAPAGE_SIZE));
+        *lowest = gpa(kernel.flat_address);
     } else if (kernel.kind == KERNEL_ELF && kernel.elf.type == ELF_TYPE_EXEC) {
         *fixed = true;
-        *base = gpa(align_down(kernel.lowest, MEGAPAGE_SIZE));
+        *lowest = gpa(kernel.lowest);
     }
     return OK;
 }

@@ -35,9 +35,9 @@ struct load_plan {
     uint64_t initrd_start, initrd_end; /* GPA; both 0 without an initramfs */
 };
 
-/* Must the capsule's RAM start at one address, because its kernel is linked there? If so, *base
- * is that address, aligned down to MEGAPAGE_SIZE. ERROR_BAD_IMAGE with *reason for people. */
-enum error loader_wants(const struct capsule_config *config, bool *fixed, struct gpa *base,
+/* Must the capsule's RAM hold one address, because its kernel is linked there? If so, *lowest is
+ * the lowest such address. ERROR_BAD_IMAGE with *reason for people. */
+enum error loader_wants(const struct capsule_config *config, bool *fixed, struct gpa *lowest,
                         const char **reason);
 
 /* Fills the plan for RAM of `size` bytes at `base`. ERROR_BAD_IMAGE, or ERROR_NO_MEMORY when

@@ -2,9 +2,9 @@
  * The map is an array of extents in order of address. Neighbours with one owner are always merged,
  * so the array is as short as it can be; RAM that is not contiguous leaves gaps in it.
  *
- * Guests get the highest free memory that fits, the hypervisor's own pages the lowest: so the RAM
- * just above the hypervisor stays free for guests that must lie at one address there (a kernel
- * linked at 0x8020_0000, without address translation), and the hypervisor's pages stay together.
+ * Guests get the highest free memory that fits, the hypervisor's own pages the lowest, which keeps
+ * each kind together. A range can be kept clear of the latter, for guests that must lie at one
+ * address (a kernel linked at 0x8020_0000, without address translation).
  *
  * Giving back the middle of an extent needs a new entry, and giving back must not fail. So an
  * allocation never takes the last quarter of the array, and before the array is half full, it
@@ -27,6 +27,7 @@
 static struct memory_extent first_array[MEMORY_EXTENT_MAX];
 static struct memory_extent *extents = first_array;
 static size_t capacity = MEMORY_EXTENT_MAX, count;
+static uint64_t clear_start, clear_end; /* kept clear of the hypervisor's pages */
 static struct lock lock = LOCK_INITIALIZER(LOCK_MEMORY);
 
 static uint64_t end_of(const struct memory_extent *extent)
@@ -89,31 +90,46 @@ static void assign(size_t index, uint64_t base, uint64_t end, int owner)
     join(index);
 }
 
-/* Where in a free extent an allocation would lie: at its high or its low end. */
-static bool fits(const struct memory_extent *extent, uint64_t size, uint64_t align, bool high,
-                 uint64_t *base)
+/* The highest place for an allocation in a free extent. */
+static bool fits_high(const struct memory_extent *extent, uint64_t size, uint64_t align,
+                      uint64_t *base)
 {
     if (extent->owner != MEMORY_FREE || extent->size < size)
         return false;
-    uint64_t last = end_of(extent) - size;
-
-    if (high)
-        *base = align_down(last, align);
-    else
-        *base = align_up(extent->base.value, align);
-    return *base >= extent->base.value && *base <= last;
+    *base = align_down(end_of(extent) - size, align);
+    return *base >= extent->base.value;
 }
 
-/* The extent that has room for an allocation, the highest or the lowest; `count` if none has. */
-static size_t choose(uint64_t size, uint64_t align, bool high, uint64_t *base)
+/* The lowest place for pages in a free extent outside what is kept clear. */
+static bool fits_low(const struct memory_extent *extent, uint64_t size, uint64_t *base)
 {
-    for (size_t i = 0; i < count; i++) {
-        size_t index = high ? count - 1 - i : i;
+    if (extent->owner != MEMORY_FREE || extent->size < size)
+        return false;
+    *base = extent->base.value;
+    if (*base<clear_end && * base + size> clear_start)
+        *base = clear_end;
+    return *base >= extent->base.value && *base <= end_of(extent) - size;
+}
 
-        if (fits(&extents[index], size, align, high, base))
-            return index;
+/* The extent that has room for a guest's memory; `count` if none has. */
+static size_t choose_high(uint64_t size, uint64_t align, uint64_t *base)
+{
+    for (size_t i = count; i > 0; i--) {
+        if (fits_high(&extents[i - 1], size, align, base))
+            return i - 1;
     }
     return count;
+}
+
+/* The extent that has room for the hypervisor's pages; `count` if none has. Where there is nothing
+ * else, they go to the end of what is kept clear. */
+static size_t choose_low(uint64_t size, uint64_t *base)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fits_low(&extents[i], size, base))
+            return i;
+    }
+    return choose_high(size, PAGE_SIZE, base);
 }
 
 /* Moves the array to a larger one when it is half full, if memory allows. */
@@ -125,7 +141,7 @@ static void grow(void)
 
     if (count < capacity / 2 || count + 2 * SPLIT_MAX > capacity)
         return;
-    size_t index = choose(size, PAGE_SIZE, false, &base);
+    size_t index = choose_low(size, &base);
 
     if (index == count)
         return;
@@ -208,30 +224,31 @@ enum error memory_reserve(struct hpa base, uint64_t size, int owner)
     return error;
 }
 
-static enum error alloc(uint64_t size, uint64_t align, bool high, int owner, struct hpa *base)
+void memory_keep_clear(struct hpa base, uint64_t end)
 {
-    enum error error = ERROR_NO_MEMORY;
-
     lock_acquire(&lock);
-    if (has_room_for_allocation()) {
-        uint64_t start;
-        size_t index = choose(size, align, high, &start);
-
-        if (index < count) {
-            assign(index, start, start + size, owner);
-            *base = hpa(start);
-            error = OK;
-        }
-    }
+    clear_start = base.value;
+    clear_end = end;
     lock_release(&lock);
-    return error;
 }
 
 enum error memory_alloc(uint64_t size, uint64_t align, int owner, struct hpa *base)
 {
+    enum error error = ERROR_NO_MEMORY;
+    uint64_t start;
+
     if (!is_good_size(size) || align < PAGE_SIZE || (align & (align - 1)))
         return ERROR_BAD_CONFIG;
-    return alloc(size, align, true, owner, base);
+    lock_acquire(&lock);
+    size_t index = has_room_for_allocation() ? choose_high(size, align, &start) : count;
+
+    if (index < count) {
+        assign(index, start, start + size, owner);
+        *base = hpa(start);
+        error = OK;
+    }
+    lock_release(&lock);
+    return error;
 }
 
 enum error memory_alloc_at(struct hpa base, uint64_t size, int owner)
@@ -274,14 +291,19 @@ void memory_free(struct hpa base, uint64_t size, int owner)
 
 void *memory_alloc_pages(size_t size)
 {
-    struct hpa base;
+    uint64_t start;
 
     if (size == 0 || size > SIZE_MAX - PAGE_SIZE)
         return NULL;
     size = align_up(size, PAGE_SIZE);
-    if (alloc(size, PAGE_SIZE, false, MEMORY_HYPERVISOR, &base))
-        return NULL;
-    return memset(hpa_pointer(base), 0, size);
+    lock_acquire(&lock);
+    size_t index = has_room_for_allocation() ? choose_low(size, &start) : count;
+    bool found = index < count;
+
+    if (found)
+        assign(index, start, start + size, MEMORY_HYPERVISOR);
+    lock_release(&lock);
+    return found ? memset(hpa_pointer(hpa(start)), 0, size) : NULL;
 }
 
 void memory_free_pages(void *pages, size_t size)

@@ -32,6 +32,10 @@ struct memory_extent {
 enum error memory_add(struct hpa base, uint64_t size);
 enum error memory_reserve(struct hpa base, uint64_t size, int owner);
 
+/* Keeps [base, end) clear of the hypervisor's pages as long as there are others. The last call
+ * counts; base equal to end keeps nothing clear. */
+void memory_keep_clear(struct hpa base, uint64_t end);
+
 /* Takes `size` bytes (a multiple of PAGE_SIZE), aligned to `align` (a power of two of at least
  * PAGE_SIZE), for `owner`. The memory is not cleared. Takes LOCK_MEMORY. */
 enum error memory_alloc(uint64_t size, uint64_t align, int owner, struct hpa *base);

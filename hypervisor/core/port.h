@@ -37,9 +37,10 @@ void port_capsule_destroy(struct capsule *capsule);
 void port_capsule_reset(struct capsule *capsule);
 /* Where a capsule's RAM may lie. */
 struct port_ram {
-    uint64_t align;  /* of its host-physical base */
-    bool identity;   /* no translation: the guest sees it at its host-physical address */
-    struct gpa base; /* else: where the guest sees it */
+    uint64_t align;    /* of its host-physical base */
+    bool identity;     /* no translation: the guest sees it at its host-physical address */
+    struct gpa base;   /* where a guest expects RAM to begin, whatever is there with identity */
+    uint64_t firmware; /* and how much at its start is the hypervisor's own then */
 };
 struct port_ram port_capsule_ram(void);
 /* Room for the guest's console output has appeared, or input has: its UART may have to interrupt.

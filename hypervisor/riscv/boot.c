@@ -28,7 +28,7 @@ struct hart *harts[HART_MAX];
 unsigned hart_count;
 struct hart boot_hart; /* and its stack are there before memory is */
 
-extern char hypervisor_start[], hypervisor_end[], dmfs_start[], dmfs_end[];
+extern char hypervisor_start[], hypervisor_end[], hypervisor_area_end[], dmfs_start[], dmfs_end[];
 extern char boot_stack_low[], boot_stack_high[];
 extern _Atomic uint32_t boot_gate;  /* open: harts[] is complete, come in */
 static _Atomic uint32_t start_gate; /* open: features are settled, run guests */
@@ -223,6 +223,19 @@ static bool open_image(struct dmfs *image)
     return true;
 }
 
+/* Until it is known which guests are linked to fixed addresses, all behind the hypervisor's area is
+ * kept clear for them; from now on, what they need. */
+static void keep_clear_for_guests(void)
+{
+    uint64_t end = (uintptr_t)hypervisor_area_end;
+    for (unsigned i = 0; i < capsule_count; i++) {
+        uint64_t needed = capsule_board_ram_end(capsules[i]);
+        if (needed > end)
+            end = needed;
+    }
+    memory_keep_clear(hpa_of(hypervisor_area_end), end);
+}
+
 static void start_capsules(void)
 {
     struct dmfs image;
@@ -232,6 +245,7 @@ static void start_capsules(void)
     dmfs_each_banner(&image, print_banner);
     report_harts();
     dmfs_each_capsule(&image, filter, create_capsule);
+    keep_clear_for_guests();
     unsigned started = 0;
     for (unsigned i = 0; i < capsule_count; i++)
         started += capsule_start(capsules[i]) == OK;
@@ -249,6 +263,7 @@ static void reserve_hypervisor(void)
     memory_reserve(hpa_of(hypervisor_start), (uint64_t)(hypervisor_end - hypervisor_start),
                    MEMORY_HYPERVISOR);
     memory_reserve(hpa_of(dmfs_start), (uint64_t)(dmfs_end - dmfs_start), MEMORY_HYPERVISOR);
+    memory_keep_clear(hpa_of(hypervisor_area_end), UINT64_MAX);
 }
 
 /* From entry.S: the first hart, with a stack and cleared data. */

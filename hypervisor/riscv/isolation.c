@@ -8,6 +8,8 @@
 #include "memory.h"
 #include "port.h"
 
+extern char hypervisor_start[], hypervisor_area_end[];
+
 static bool use_gstage;
 static bool have_pmp, have_h;
 static _Atomic uint64_t generations;     /* lives of capsules so far */
@@ -32,8 +34,13 @@ const char *isolation_name(void)
 
 struct port_ram port_capsule_ram(void)
 {
-    return (struct port_ram){
-        .align = MEGAPAGE_SIZE, .identity = !use_gstage, .base = gpa(MACHINE_RAM_BASE)};
+    if (use_gstage)
+        return (struct port_ram){.align = MEGAPAGE_SIZE, .base = gpa(MACHINE_RAM_BASE)};
+    return (struct port_ram){.align = MEGAPAGE_SIZE,
+                             .identity = true,
+                             .base = gpa((uintptr_t)hypervisor_start),
+                             .firmware =
+                                 (uintptr_t)hypervisor_area_end - (uintptr_t)hypervisor_start};
 }
 
 enum error isolation_create(struct capsule *capsule)

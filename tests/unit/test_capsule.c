@@ -127,6 +127,59 @@ static void test_ram_at_reset(void **state)
     assert_int_equal(guests[capsule->id][1].entries, 0);
 }
 
+/* --- without translation, a kernel that is linked to an address --- */
+
+#define FIRMWARE 0x80000UL
+
+static struct capsule *create_fixed(uint64_t offset)
+{
+    hosted_capsule_ram = (struct port_ram){.align = MEGAPAGE_SIZE,
+                                           .identity = true,
+                                           .base = gpa(hpa_of(ram).value),
+                                           .firmware = FIRMWARE};
+    struct capsule *capsule = create(1, 0);
+
+    capsule->config.load = hpa_of(ram).value + offset;
+    return capsule;
+}
+
+static void assert_ram(const struct capsule *capsule, uint64_t offset, uint64_t end)
+{
+    assert_int_equal(capsule->ram_host.value, hpa_of(ram).value + offset);
+    assert_int_equal(capsule->ram_base.value, hpa_of(ram).value + offset);
+    assert_int_equal(capsule->ram_size, end - offset);
+}
+
+static void test_a_fixed_kernel_gets_the_boards_ram_behind_firmware(void **state)
+{
+    (void)state;
+    struct capsule *capsule = create_fixed(MEGAPAGE_SIZE);
+
+    assert_int_equal(capsule_board_ram_end(capsule), hpa_of(ram).value + 2 * MEGAPAGE_SIZE);
+    assert_int_equal(capsule_start(capsule), OK);
+    assert_ram(capsule, FIRMWARE, 2 * MEGAPAGE_SIZE);
+    /* A second one finds it taken: no room at all, or only from where it is linked. */
+    assert_int_equal(capsule_start(create_fixed(MEGAPAGE_SIZE)), ERROR_NO_MEMORY);
+    capsule = create_fixed(3 * MEGAPAGE_SIZE);
+    assert_int_equal(capsule_board_ram_end(capsule), 0);
+    assert_int_equal(capsule_start(capsule), OK);
+    assert_ram(capsule, 3 * MEGAPAGE_SIZE, 5 * MEGAPAGE_SIZE);
+    capsule = create_fixed(MEGAPAGE_SIZE + FIRMWARE);
+    capsule->config.ram = 3 * MEGAPAGE_SIZE;
+    assert_int_equal(capsule_board_ram_end(capsule), hpa_of(ram).value + 3 * MEGAPAGE_SIZE);
+    assert_int_equal(capsule_start(capsule), ERROR_NO_MEMORY);
+}
+
+static void test_a_kernel_linked_into_firmware_does_not_start(void **state)
+{
+    (void)state;
+    assert_true(memory_alloc_at(hpa_of(ram), FIRMWARE, MEMORY_HYPERVISOR) == OK);
+    struct capsule *capsule = create_fixed(FIRMWARE / 2);
+
+    assert_int_equal(capsule_board_ram_end(capsule), 0);
+    assert_int_equal(capsule_start(capsule), ERROR_NO_MEMORY);
+}
+
 static void test_memory_outside_is_out_of_reach(void **state)
 {
     (void)state;
@@ -433,6 +486,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_states, setup),
         cmocka_unit_test_setup(test_ram_at_reset, setup),
+        cmocka_unit_test_setup(test_a_fixed_kernel_gets_the_boards_ram_behind_firmware, setup),
+        cmocka_unit_test_setup(test_a_kernel_linked_into_firmware_does_not_start, setup),
         cmocka_unit_test_setup(test_memory_outside_is_out_of_reach, setup),
         cmocka_unit_test_setup(test_a_restart_begins_anew, setup),
         cmocka_unit_test_setup(test_reboots_are_not_too_many, setup),

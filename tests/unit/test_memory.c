@@ -41,6 +41,7 @@ static int setup(void **state)
     extents = first_array;
     capacity = MEMORY_EXTENT_MAX;
     count = 0;
+    clear_start = clear_end = 0;
     lock = (struct lock)LOCK_INITIALIZER(LOCK_MEMORY);
     return 0;
 }
@@ -229,6 +230,28 @@ static void test_own_pages_are_low_and_clear(void **state)
     free(ram);
 }
 
+/* Own pages lie before what is kept clear, then behind it, and at its very end only at last. */
+static void test_own_pages_stay_out_of_what_is_kept_clear(void **state)
+{
+    uint8_t *ram = aligned_alloc(PAGE_SIZE, PAGES(8));
+    static const int expected[] = {0, 1, 6, 7, 5, 4, 3, 2};
+
+    (void)state;
+    memory_add(hpa_of(ram), PAGES(8));
+    memory_keep_clear(hpa_of(ram + PAGES(2)), hpa_of(ram + PAGES(6)).value);
+    for (unsigned i = 0; i < 8; i++)
+        assert_ptr_equal(memory_alloc_pages(PAGE_SIZE), ram + PAGES(expected[i]));
+    assert_null(memory_alloc_pages(PAGE_SIZE));
+    for (unsigned i = 0; i < 8; i++)
+        memory_free_pages(ram + PAGES(i), PAGE_SIZE);
+    memory_keep_clear(hpa_of(ram + PAGES(1)), UINT64_MAX);
+    assert_ptr_equal(memory_alloc_pages(PAGES(2)), ram + PAGES(6)); /* does not fit before */
+    assert_ptr_equal(memory_alloc_pages(PAGE_SIZE), ram);
+    memory_keep_clear(hpa(0), 0);
+    assert_ptr_equal(memory_alloc_pages(PAGE_SIZE), ram + PAGES(1));
+    free(ram);
+}
+
 /* Every other page given back, so that the array must grow several times; then all the rest. */
 static void test_array_grows_out_of_fragmented_memory(void **state)
 {
@@ -413,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup(test_free_of_what_is_not_owned_panics, setup),
         cmocka_unit_test_setup(test_full_array_at_boot, setup),
         cmocka_unit_test_setup(test_own_pages_are_low_and_clear, setup),
+        cmocka_unit_test_setup(test_own_pages_stay_out_of_what_is_kept_clear, setup),
         cmocka_unit_test_setup(test_array_grows_out_of_fragmented_memory, setup),
         cmocka_unit_test_setup(test_frees_have_room_when_the_array_cannot_grow, setup),
         cmocka_unit_test_setup(test_against_naive_model, setup),

@@ -113,11 +113,26 @@ static void chosen(struct writer *writer, const struct capsule *capsule, uint64_
     end(writer);
 }
 
+/* RAM that begins behind the firmware's area is described as on a board: firmware's part is memory,
+ * but reserved (Devicetree 0.4, 3.5). Boot loaders place kernels relative to where it begins. */
 static void memory(struct writer *writer, const struct capsule *capsule)
 {
-    begin_at(writer, "memory", capsule->ram_base.value);
+    uint64_t start = align_down(capsule->ram_base.value, MEGAPAGE_SIZE);
+    uint64_t firmware = capsule->ram_base.value - start;
+    begin_at(writer, "memory", start);
     string(writer, "device_type", "memory");
-    reg(writer, capsule->ram_base.value, capsule->ram_size);
+    reg(writer, start, firmware + capsule->ram_size);
+    end(writer);
+    if (firmware == 0)
+        return;
+    begin(writer, "reserved-memory");
+    cell(writer, "#address-cells", 2);
+    cell(writer, "#size-cells", 2);
+    flag(writer, "ranges");
+    begin_at(writer, "firmware", start);
+    reg(writer, start, firmware);
+    flag(writer, "no-map");
+    end(writer);
     end(writer);
 }
 
