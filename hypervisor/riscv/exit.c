@@ -10,6 +10,7 @@
 #include "entry.h"
 #include "inject.h"
 #include "log.h"
+#include "machine/machine.h"
 #include "machine/sbi.h"
 #include "offsets.h"
 #include "port.h"
@@ -78,6 +79,7 @@ void exit_crash(struct vcpu *vcpu, uint64_t cause)
 static void timer_interrupt(struct hart *hart)
 {
     sched_timer(hart);
+    machine_alarms(hart);
     if (hart->arch.polls_serial)
         serial_poll();
     if (port_serial_pending())

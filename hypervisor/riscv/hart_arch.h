@@ -37,6 +37,7 @@ struct hart_arch {
     uint64_t gstage_flushes; /* how many of the flushes that all harts owe it has done */
     struct vcpu *last_of_capsule[64]; /* by capsule: who left translations here; CAPSULE_MAX */
     uint64_t timer;                   /* what mtimecmp was set to */
+    uint64_t alarm;    /* when it must look at capsules' clocks, in ticks: machine/rtc.c */
     bool polls_serial; /* the serial port has no interrupt, and this hart looks after it */
 };
 

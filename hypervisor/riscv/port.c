@@ -35,6 +35,8 @@ void port_kick(struct hart *hart)
 void port_set_timer(uint64_t deadline)
 {
     struct hart *hart = port_hart();
+    if (hart->arch.alarm < deadline)
+        deadline = hart->arch.alarm;
     if (hart->arch.polls_serial)
         deadline = serial_poll_deadline(deadline);
     if (hart->arch.timer == deadline)

@@ -56,7 +56,8 @@ static void enter_once(struct hart *hart, struct vcpu *vcpu)
 void port_vcpu_run(struct vcpu *vcpu)
 {
     struct hart *hart = port_hart();
-    sbi_hsm_enter(vcpu);
+    if (!sbi_hsm_enter(vcpu))
+        return;
     world_load(hart, vcpu);
     sched_set_guest_timer(hart, vcpu->arch.timer);
     while (!sched_must_leave(hart)) {

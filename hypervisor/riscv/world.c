@@ -53,6 +53,7 @@ void world_init_hart(struct hart *hart)
 {
     const struct hart_features *features = &hart->arch.features;
     csr_write(CSR_MIE, INTERRUPT_M_ALL);
+    hart->arch.alarm = UINT64_MAX;
     if (!hart->runs_guests)
         return;
     delegate_exceptions(features);

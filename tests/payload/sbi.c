@@ -172,48 +172,6 @@ static void hsm(void)
     check_error(sbi_call(SBI_HSM, 4, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "hsm.function.unknown");
 }
 
-/* Resuming after a non-retentive suspend starts at secondary_entry: work() is what comes then. */
-static uint64_t saved_sp, saved_registers[12];
-static struct hart_local resume_local;
-
-static void resumed(struct hart_local *self)
-{
-    hart_locals[0].satp = self->satp;
-    hart_locals[0].sstatus = self->sstatus;
-    hart_locals[0].state = self->id == boot_hart ? 1 : 2;
-    __asm__ volatile("mv tp, %0\n\tcsrw sscratch, tp\n\tmv t0, %1\n\tld sp, (%2)\n\t"
-                     "ld s0, 0(t0)\n\tld s1, 8(t0)\n\tld s2, 16(t0)\n\tld s3, 24(t0)\n\t"
-                     "ld s4, 32(t0)\n\tld s5, 40(t0)\n\tld s6, 48(t0)\n\tld s7, 56(t0)\n\t"
-                     "ld s8, 64(t0)\n\tld s9, 72(t0)\n\tld s10, 80(t0)\n\tld s11, 88(t0)\n\t"
-                     "lla t1, resume_here\n\tjr t1"
-                     :
-                     : "r"(hart_locals), "r"(saved_registers), "r"(&saved_sp)
-                     : "memory", "t0", "t1");
-}
-
-/* Stays out of line: it continues in the middle, once the hart has resumed. */
-static __attribute__((noinline)) long suspend_non_retentive(void)
-{
-    register uint64_t a0 __asm__("a0") = 0x80000000;
-    register uint64_t a1 __asm__("a1") = (uint64_t)secondary_entry;
-    register uint64_t a2 __asm__("a2") = (uint64_t)&resume_local;
-    register uint64_t a6 __asm__("a6") = 3;
-    register uint64_t a7 __asm__("a7") = SBI_HSM;
-    __asm__ volatile("mv t0, %[registers]\n\tsd sp, (%[sp])\n\t"
-                     "sd s0, 0(t0)\n\tsd s1, 8(t0)\n\tsd s2, 16(t0)\n\tsd s3, 24(t0)\n\t"
-                     "sd s4, 32(t0)\n\tsd s5, 40(t0)\n\tsd s6, 48(t0)\n\tsd s7, 56(t0)\n\t"
-                     "sd s8, 64(t0)\n\tsd s9, 72(t0)\n\tsd s10, 80(t0)\n\tsd s11, 88(t0)\n\t"
-                     "ecall\n\tj 1f\n"
-                     "resume_here: li a0, 0\n"
-                     "1:"
-                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a6), "+r"(a7)
-                     : [registers] "r"(saved_registers), [sp] "r"(&saved_sp)
-                     : "memory", "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a3", "a4", "a5");
-    return (long)a0;
-}
-
-static uint8_t resume_stack[4096] __attribute__((aligned(16)));
-
 static void suspend(void)
 {
     sbi_set_timer(time_now() + frequency / 20);
@@ -226,19 +184,18 @@ static void suspend(void)
         check_error(sbi_call(SBI_HSM, 3, 0x80000000, HOLE, 0), SBI_ERR_INVALID_ADDRESS,
                     "hsm.suspend.bad_address");
     sbi_set_timer(time_now() + frequency / 20);
-    resume_local = (struct hart_local){.stack_top = (uint64_t)resume_stack + sizeof resume_stack,
-                                       .work = resumed};
-    long error = suspend_non_retentive();
+    struct resume_state found = {.satp = ~0UL};
+    long error = suspend_call(0x80000000, &found, SBI_HSM, 3);
     csr_write(sie, 0);
     sbi_set_timer(~0UL);
     if (error == SBI_ERR_NOT_SUPPORTED) {
         check_strict(false, "hsm.suspend.non_retentive", "not supported");
         return;
     }
-    check(!error && local()->state == 1, "hsm.suspend.non_retentive", "error %ld, state %lu", error,
-          local()->state);
-    check(!local()->satp && !(local()->sstatus & SSTATUS_SIE), "hsm.suspend.resume_state",
-          "satp 0x%lx sstatus 0x%lx", local()->satp, local()->sstatus);
+    check(!error && found.hart == boot_hart, "hsm.suspend.non_retentive", "error %ld, a0 %lu",
+          error, found.hart);
+    check(!found.satp && !(found.sstatus & SSTATUS_SIE), "hsm.suspend.resume_state",
+          "satp 0x%lx sstatus 0x%lx", found.satp, found.sstatus);
 }
 
 static void srst(void)

@@ -14,6 +14,6 @@ test-system: $(BUILD)/diosix.elf $(BUILD)/diosix.bin $(PAYLOADS) $(GUEST_FILES) 
 		-q --tb=short -rfE --durations=5 tests/system $(PYTEST)
 
 # Those that hold on any RISC-V machine with an SBI.
-PAYLOADS_NATIVE := sbi timer uart plic traps isolation memory_zero fp spin canary
+PAYLOADS_NATIVE := sbi timer suspend uart plic traps isolation memory_zero fp spin canary
 test-payload-native: $(PAYLOADS_NATIVE:%=$(PAYLOAD)/%.bin) $(QEMU10)
 	QEMUS='$(QEMU) $(QEMU10)' tests/payload/run-native $(filter %.bin,$^)

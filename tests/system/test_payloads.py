@@ -1,6 +1,6 @@
 """The conformance payloads, all at once on one machine, on every back end and kind of hart.
 
-Eleven guests share two harts, so each check is also made with its vCPU being preempted."""
+Twelve guests share two harts, so each check is also made with its vCPU being preempted."""
 
 import pytest
 
@@ -36,6 +36,7 @@ GUESTS = [
     payload("isolation"),
     payload("service_denied"),
     payload("memory_zero"),
+    payload("suspend", cpus=2),
     payload("fp", as_name="fp-1", seed=1),
     payload("fp", as_name="fp-2", seed=2),
 ]

@@ -12,12 +12,15 @@
 #include <string.h>
 
 struct fake fake;
+struct capsule *capsules[CAPSULE_MAX] = {&fake.capsule};
+unsigned capsule_count = 1;
 static struct hart the_hart;
 
 int fake_setup(unsigned vcpus)
 {
     memset(&fake, 0, sizeof fake);
     fake.frequency = 10000000;
+    the_hart.arch.alarm = UINT64_MAX;
     fake.console_room = sizeof fake.console;
     strcpy(fake.capsule.config.name, "guest");
     fake.capsule.config.bootargs = "console=ttyS0";
@@ -218,6 +221,12 @@ void sched_yield_current(struct vcpu *vcpu)
     fake.yielded++;
 }
 
+void sched_update_timer(struct hart *hart)
+{
+    assert_ptr_equal(hart, &the_hart);
+    fake.timer_updates++;
+}
+
 void sched_wake(struct vcpu *vcpu)
 {
     fake.woken[vcpu->id]++;
@@ -288,6 +297,16 @@ bool interrupt_clear_software(struct vcpu *vcpu)
 void interrupt_set_timer(struct vcpu *vcpu, uint64_t deadline)
 {
     fake.timer[vcpu->id] = deadline;
+}
+
+bool port_vcpu_has_interrupt(const struct vcpu *vcpu)
+{
+    return fake.enabled[vcpu->id] & fake.lines[vcpu->id];
+}
+
+uint64_t interrupt_wait_deadline(const struct vcpu *vcpu)
+{
+    return fake.timer[vcpu->id];
 }
 
 uint64_t interrupt_deadline(const struct hart *hart, const struct vcpu *vcpu)

@@ -20,11 +20,12 @@ extern struct fake {
     struct capsule capsule;
     uint8_t ram[FAKE_RAM_SIZE];
     uint64_t time, frequency;
-    uint64_t lines[CAPSULE_VCPU_MAX]; /* interrupts that are up, by number */
+    uint64_t lines[CAPSULE_VCPU_MAX];   /* interrupts that are up, by number */
+    uint64_t enabled[CAPSULE_VCPU_MAX]; /* interrupts that wake it, by number */
     uint64_t timer[CAPSULE_VCPU_MAX];
     uint32_t fences[CAPSULE_VCPU_MAX];
     unsigned started[CAPSULE_VCPU_MAX], woken[CAPSULE_VCPU_MAX];
-    unsigned stopped, blocked, yielded, resets;
+    unsigned stopped, blocked, yielded, resets, timer_updates;
     uint64_t blocked_until;
     struct gpa reset_entry;
     uint64_t reset_a0, reset_a1;

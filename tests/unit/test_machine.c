@@ -1,5 +1,7 @@
 /* The bus, the small devices on it, and the device tree. */
 #include "machine_fakes.h"
+#include "hart.h"
+#include "port.h"
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,10 +129,16 @@ static void test_rtc_alarm(void **state)
     write32(RTC(0x10), 1);
     assert_int_equal(read32(RTC(0x18)), 1);
     assert_int_equal(fake.lines[0], 0);
-    fake.time += 5 * fake.frequency;
-    fake.locked = true;
-    machine_console_event(&fake.capsule); /* anything that happens in the machine */
-    fake.locked = false;
+    assert_true(fake.timer_updates > 0);
+    uint64_t due = port_hart()->arch.alarm; /* when its hart's timer will fire: */
+    assert_in_range(due, fake.time + 5 * fake.frequency, fake.time + 5 * fake.frequency + 1);
+    fake.time = due - 2;
+    machine_alarms(port_hart());
+    assert_int_equal(fake.lines[0], 0);
+    assert_int_equal(port_hart()->arch.alarm, due);
+    fake.time = due;
+    machine_alarms(port_hart());
+    assert_int_equal(port_hart()->arch.alarm, UINT64_MAX);
     assert_int_equal(fake.lines[0], 1U << IRQ_S_EXTERNAL);
     assert_int_equal(read32(RTC(0x18)), 0);
     assert_int_equal(read32(MACHINE_PLIC_BASE + 0x201004), MACHINE_IRQ_RTC);
@@ -150,6 +158,41 @@ static void test_rtc_alarm_can_be_cleared(void **state)
     assert_int_equal(read32(RTC(0xc)), 0xffffffff);
     write32(RTC(0x14), 1);
     assert_int_equal(read32(RTC(0x18)), 0);
+}
+
+/* The hart looks every hour. When the clock is set past the alarm, that is its time. */
+static void test_rtc_alarm_far_ahead(void **state)
+{
+    (void)state;
+    uint64_t hour = 3600 * fake.frequency;
+    write32(RTC(0x10), 1);
+    write32(RTC(0xc), 0xffffffff);
+    write32(RTC(8), 0xffffffff);
+    assert_in_range(port_hart()->arch.alarm, fake.time + hour, fake.time + hour + 1);
+    fake.time += hour + 1;
+    machine_alarms(port_hart());
+    assert_in_range(port_hart()->arch.alarm, fake.time + hour, fake.time + hour + 1);
+    assert_int_equal(read32(RTC(0x18)), 1);
+    write32(RTC(0xc), (uint32_t)(rtc_time() >> 32) + 1);
+    write32(RTC(8), 0);
+    write32(RTC(4), (uint32_t)(rtc_time() >> 32) + 1);
+    assert_int_equal(read32(RTC(0x18)), 0);
+}
+
+/* Once it is due, and after a reset, nobody looks any more. */
+static void test_rtc_alarm_ends_with_a_reset(void **state)
+{
+    (void)state;
+    write32(RTC(0x10), 1);
+    write32(RTC(0xc), (uint32_t)(rtc_time() >> 32) + 1);
+    write32(RTC(8), 0);
+    fake.locked = true;
+    machine_reset(&fake.capsule);
+    fake.locked = false;
+    fake.time = port_hart()->arch.alarm;
+    machine_alarms(port_hart());
+    assert_int_equal(port_hart()->arch.alarm, UINT64_MAX);
+    assert_int_equal(fake.lines[0], 0);
 }
 
 static char tree[64 * 1024];
@@ -284,6 +327,8 @@ int main(void)
         TEST(test_rtc_can_be_set),
         TEST(test_rtc_alarm),
         TEST(test_rtc_alarm_can_be_cleared),
+        TEST(test_rtc_alarm_far_ahead),
+        TEST(test_rtc_alarm_ends_with_a_reset),
         TEST(test_tree_says_what_is_there),
         TEST(test_tree_wires_the_plic),
         TEST(test_tree_without_initrd),

@@ -12,6 +12,7 @@
 #define EXT_HSM    0x48534D
 #define EXT_SRST   0x53525354
 #define EXT_DBCN   0x4442434E
+#define EXT_SUSP   0x53555350
 
 #define PC        0x80001000UL
 #define RAM_END   (FAKE_RAM_BASE + FAKE_RAM_SIZE)
@@ -87,8 +88,8 @@ static void test_unknown_calls(void **state)
         assert_int_equal(call(unknown[i], 0, 0, 0, 0).error, SBI_ERR_NOT_SUPPORTED);
     static const struct {
         uint64_t extension, first_unknown;
-    } functions[] = {{EXT_BASE, 7}, {EXT_TIME, 1}, {EXT_IPI, 1}, {EXT_RFENCE, 7},
-                     {EXT_HSM, 4},  {EXT_SRST, 1}, {EXT_DBCN, 3}};
+    } functions[] = {{EXT_BASE, 7}, {EXT_TIME, 1}, {EXT_IPI, 1},  {EXT_RFENCE, 7},
+                     {EXT_HSM, 4},  {EXT_SRST, 1}, {EXT_DBCN, 3}, {EXT_SUSP, 1}};
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         uint64_t extension = functions[i].extension, function = functions[i].first_unknown;
         assert_int_equal(call(extension, function, 0, 0, 0).error, SBI_ERR_NOT_SUPPORTED);
@@ -107,8 +108,8 @@ static void test_base(void **state)
         assert_int_equal(answer.error, SBI_SUCCESS);
         assert_int_equal(answer.value, 0);
     }
-    static const uint64_t there[] = {0,          8,        EXT_BASE, EXT_TIME, EXT_IPI,
-                                     EXT_RFENCE, EXT_SRST, EXT_HSM,  EXT_DBCN, 0x0A000005};
+    static const uint64_t there[] = {0,        8,       EXT_BASE, EXT_TIME, EXT_IPI,   EXT_RFENCE,
+                                     EXT_SRST, EXT_HSM, EXT_DBCN, EXT_SUSP, 0x0A000005};
     for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
         assert_int_equal(call(EXT_BASE, 3, there[i], 0, 0).value, 1);
     assert_int_equal(call(EXT_BASE, 3, 9, 0, 0).value, 0);
@@ -277,6 +278,27 @@ static void test_leaving_a_hart_does_not_stop(void **state)
     assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_STARTED);
 }
 
+/* Hart 0 comes to a core, first for no reason of its own (its capsule was paused and resumed), then
+ * with a line up that it has masked, then with one that it has enabled. */
+static void resume(void)
+{
+    unsigned blocked = fake.blocked, resets = fake.resets;
+    fake.enabled[0] = SSIP;
+    fake.timer[0] = 7000;
+    for (fake.lines[0] = 0; fake.lines[0] <= 1U << IRQ_S_EXTERNAL;
+         fake.lines[0] += 1U << IRQ_S_EXTERNAL) {
+        assert_false(sbi_hsm_enter(fake_vcpu(0)));
+        assert_int_equal(fake.blocked, ++blocked);
+        assert_int_equal(fake.blocked_until, 7000);
+        assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_SUSPENDED);
+        assert_int_equal(fake.resets, resets);
+    }
+    fake.lines[0] = SSIP;
+    assert_true(sbi_hsm_enter(fake_vcpu(0)));
+    assert_int_equal(fake.blocked, blocked);
+    assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_STARTED);
+}
+
 static void test_retentive_suspend(void **state)
 {
     (void)state;
@@ -286,8 +308,7 @@ static void test_retentive_suspend(void **state)
     assert_int_equal(fake.blocked, 1);
     assert_int_equal(fake.blocked_until, 5000); /* the guest's timer ends it */
     assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_SUSPENDED);
-    sbi_hsm_enter(fake_vcpu(0));
-    assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_STARTED);
+    resume();
     assert_int_equal(registers()[0], PC + 4);
     assert_int_equal(registers()[10], SBI_SUCCESS);
     assert_int_equal(fake.resets, 0);
@@ -301,13 +322,12 @@ static void test_non_retentive_suspend(void **state)
     assert_int_equal(fake.blocked, 1);
     assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_SUSPENDED);
     assert_int_equal(fake.resets, 0);
-    sbi_hsm_enter(fake_vcpu(0));
+    resume();
     assert_int_equal(fake.resets, 1);
     assert_int_equal(registers()[0], 0x80003000);
     assert_int_equal(registers()[10], 0);
     assert_int_equal(registers()[11], 55);
-    assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_STARTED);
-    sbi_hsm_enter(fake_vcpu(0));
+    assert_true(sbi_hsm_enter(fake_vcpu(0)));
     assert_int_equal(fake.resets, 1);
 }
 
@@ -320,6 +340,44 @@ static void test_suspend_refuses(void **state)
         assert_int_equal(call(EXT_HSM, 3, types[i], 0x80002000, 0).error, SBI_ERR_INVALID_PARAM);
     assert_int_equal(call(EXT_HSM, 3, 0x80000000, 0x1000, 0).error, SBI_ERR_INVALID_ADDRESS);
     assert_int_equal(call(EXT_HSM, 3, 0x80000000, RAM_END, 0).error, SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(fake.blocked, 0);
+    assert_int_equal(hsm(0), HSM_STARTED);
+}
+
+static void test_system_suspend(void **state)
+{
+    (void)state;
+    prepare(EXT_SUSP, 0, 1UL << 32, 0x80003000, 55, 0); /* the type is 32 bits wide */
+    sbi_call(fake_vcpu(0));
+    assert_int_equal(fake.blocked, 1);
+    assert_int_equal(hsm(1), HSM_STOPPED);
+    assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_SUSPENDED);
+    assert_int_equal(fake.resets, 0);
+    resume();
+    assert_int_equal(fake.resets, 1);
+    assert_int_equal(registers()[0], 0x80003000);
+    assert_int_equal(registers()[10], 0);
+    assert_int_equal(registers()[11], 55);
+}
+
+/* In this order, when there is more than one reason: type, other harts, address. */
+static void test_system_suspend_refuses(void **state)
+{
+    (void)state;
+    static const uint32_t types[] = {1, 2, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff};
+    static const int states[] = {HSM_STARTED, HSM_START_PENDING, HSM_STOP_PENDING, HSM_SUSPENDED};
+    static const uint64_t addresses[] = {0,           0x10000000, FAKE_RAM_BASE - 2, RAM_END,
+                                         RAM_END - 1, UINT64_MAX, 0x80000001};
+    atomic_store(&fake_vcpu(2)->hsm, HSM_STARTED);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        assert_int_equal(call(EXT_SUSP, 0, types[i], 0, 0).error, SBI_ERR_INVALID_PARAM);
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+        atomic_store(&fake_vcpu(2)->hsm, states[i]);
+        assert_int_equal(call(EXT_SUSP, 0, 0, 0, 0).error, SBI_ERR_DENIED);
+    }
+    atomic_store(&fake_vcpu(2)->hsm, HSM_STOPPED);
+    for (size_t i = 0; i < sizeof addresses / sizeof addresses[0]; i++)
+        assert_int_equal(call(EXT_SUSP, 0, 0, addresses[i], 0).error, SBI_ERR_INVALID_ADDRESS);
     assert_int_equal(fake.blocked, 0);
     assert_int_equal(hsm(0), HSM_STARTED);
 }
@@ -584,6 +642,8 @@ int main(void)
         TEST(test_retentive_suspend),
         TEST(test_non_retentive_suspend),
         TEST(test_suspend_refuses),
+        TEST(test_system_suspend),
+        TEST(test_system_suspend_refuses),
         TEST(test_system_reset),
         TEST(test_dbcn_write),
         TEST(test_dbcn_read),

@@ -43,6 +43,7 @@ struct rtc {
     uint64_t alarm;  /* ns since the epoch */
     uint32_t latched_high;
     bool alarm_running, interrupt_enabled, interrupt_pending;
+    struct hart *keeper; /* whose timer looks after the alarm; NULL until one is set */
 };
 
 /* What a device asks of the capsule's life cycle: carried out when its lock is released. */
@@ -85,7 +86,5 @@ void plic_reset(struct machine *machine);
 void plic_set_level(struct machine *machine, unsigned source, bool high);
 
 void rtc_reset(struct machine *machine);
-/* Has the alarm's time come? */
-void rtc_check_alarm(struct machine *machine);
 
 #endif

@@ -61,7 +61,6 @@ bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool wri
     lock_acquire(&capsule->lock);
     struct machine *machine = capsule->arch.machine;
     bool answered = device->access(machine, &mmio);
-    rtc_check_alarm(machine);
     enum machine_wish wish = machine->wish;
     machine->wish = WISH_NONE;
     lock_release(&capsule->lock);
@@ -118,6 +117,5 @@ void machine_console_event(struct capsule *capsule)
     if (!machine)
         return;
     uart_event(machine);
-    rtc_check_alarm(machine);
     wake_console_waiters(machine);
 }

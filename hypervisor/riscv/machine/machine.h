@@ -54,6 +54,10 @@ void machine_reset(struct capsule *capsule);
 /* Console output has drained or input has come. Holding LOCK_CAPSULE. */
 void machine_console_event(struct capsule *capsule);
 
+/* The timer of this hart has fired: alarms of clocks that it keeps may be due. No locks held. */
+struct hart;
+void machine_alarms(struct hart *hart);
+
 /* Writes the device tree of the capsule's machine (Devicetree 0.4) into `buffer`. The ISA strings
  * say what the capsule's vCPUs can do on the present harts. ERROR_NO_MEMORY when it is too small.
  */

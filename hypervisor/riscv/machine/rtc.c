@@ -2,11 +2,16 @@
  * The real-time clock: a Goldfish RTC (QEMU's docs/GOLDFISH-VIRTUAL-HARDWARE, "Goldfish timer"),
  * in nanoseconds since 1970. Reading the low half of the time latches the high half.
  *
- * The alarm interrupts at the first thing that happens in the machine after its time: an access to
- * a device or a console event. A machine that sleeps through it is not woken by it.
+ * An alarm that is set is kept in time by the hart that set it: its timer is never set to later
+ * than the first alarm of those that it keeps (hart->arch.alarm, which port_set_timer() looks at).
+ * When that has come, the hart looks at the clocks of all capsules; that is rare enough not to be
+ * organised any better.
  */
+#include "capsule.h"
 #include "devices.h"
+#include "hart.h"
 #include "port.h"
+#include "sched.h"
 #include <string.h>
 
 enum {
@@ -21,6 +26,9 @@ enum {
 };
 
 #define NANOSECONDS UINT64_C(1000000000) /* a second */
+
+/* A hart looks again after this time at the latest, so that no product below overflows. */
+#define LOOK_AHEAD (3600 * NANOSECONDS)
 
 /* 2026-01-01T00:00:00Z: a host without a clock of its own starts here. */
 uint64_t machine_rtc_epoch = UINT64_C(1767225600) * NANOSECONDS;
@@ -50,7 +58,7 @@ static void update_interrupt(struct machine *machine)
     plic_set_level(machine, MACHINE_IRQ_RTC, rtc->interrupt_enabled && rtc->interrupt_pending);
 }
 
-void rtc_check_alarm(struct machine *machine)
+static void check_alarm(struct machine *machine)
 {
     struct rtc *rtc = &machine->rtc;
     if (!rtc->alarm_running || now(rtc) < rtc->alarm)
@@ -58,6 +66,51 @@ void rtc_check_alarm(struct machine *machine)
     rtc->alarm_running = false;
     rtc->interrupt_pending = true;
     update_interrupt(machine);
+}
+
+/* When a hart has to look at the clock, in ticks, rounded up. */
+static uint64_t alarm_deadline(const struct rtc *rtc)
+{
+    uint64_t time = now(rtc), frequency = port_frequency();
+    uint64_t left = rtc->alarm > time ? rtc->alarm - time : 0;
+    if (left > LOOK_AHEAD)
+        left = LOOK_AHEAD;
+    return port_time() + left / NANOSECONDS * frequency +
+           left % NANOSECONDS * frequency / NANOSECONDS + 1;
+}
+
+/* This hart keeps the alarm, if there is one. */
+static void keep(struct rtc *rtc)
+{
+    struct hart *hart = port_hart();
+    if (!rtc->alarm_running)
+        return;
+    rtc->keeper = hart;
+    uint64_t deadline = alarm_deadline(rtc);
+    if (deadline >= hart->arch.alarm)
+        return;
+    hart->arch.alarm = deadline;
+    sched_update_timer(hart);
+}
+
+static void look(struct hart *hart, struct capsule *capsule)
+{
+    lock_acquire(&capsule->lock);
+    struct machine *machine = capsule->arch.machine;
+    if (machine != NULL && machine->rtc.keeper == hart) {
+        check_alarm(machine);
+        keep(&machine->rtc);
+    }
+    lock_release(&capsule->lock);
+}
+
+void machine_alarms(struct hart *hart)
+{
+    if (port_time() < hart->arch.alarm)
+        return;
+    hart->arch.alarm = UINT64_MAX;
+    for (unsigned i = 0; i < capsule_count; i++)
+        look(hart, capsules[i]);
 }
 
 static uint32_t read_register(struct rtc *rtc, uint64_t offset)
@@ -117,12 +170,15 @@ static void write_register(struct rtc *rtc, uint64_t offset, uint32_t value)
 
 bool rtc_access(struct machine *machine, struct mmio *mmio)
 {
-    rtc_check_alarm(machine);
+    check_alarm(machine);
     if (mmio->write)
         write_register(&machine->rtc, mmio->offset, (uint32_t)mmio->value);
     else
         mmio->value = read_register(&machine->rtc, mmio->offset);
+    check_alarm(machine);
     update_interrupt(machine);
+    if (mmio->write)
+        keep(&machine->rtc);
     return true;
 }
 

@@ -17,7 +17,7 @@ enum {
 
 static const struct sbi_extension *const extensions[] = {
     &sbi_time, &sbi_ipi,  &sbi_rfence, &sbi_hsm,    &sbi_base,
-    &sbi_srst, &sbi_dbcn, &sbi_diosix, &sbi_legacy,
+    &sbi_srst, &sbi_susp, &sbi_dbcn,   &sbi_diosix, &sbi_legacy,
 };
 
 static const struct sbi_extension *find(uint64_t id)

@@ -57,12 +57,19 @@ long sbi_each_hart(struct sbi_call *call, uint64_t mask, uint64_t base,
                    void (*act)(struct sbi_call *call, struct vcpu *target));
 
 /* Hart states follow a vCPU on and off its hart. port_vcpu_run() calls these: the first before the
- * vCPU's registers are loaded (a suspended vCPU resumes), the second when they are all unloaded (a
- * stopping vCPU is stopped from then on, and may be started anew at once). No locks held. */
-void sbi_hsm_enter(struct vcpu *vcpu);
+ * vCPU's registers are loaded (a suspended vCPU resumes; false: it has no reason to yet, and has
+ * asked to wait on), the second when they are all unloaded (a stopping vCPU is stopped from then
+ * on, and may be started anew at once). No locks held. */
+bool sbi_hsm_enter(struct vcpu *vcpu);
 void sbi_hsm_leave(struct vcpu *vcpu);
 
+/* Can a hart begin to execute there? At least one instruction must be in RAM. */
+bool sbi_is_entry(const struct capsule *capsule, uint64_t address);
+/* Suspends the calling vCPU until an interrupt that it has enabled is pending. */
+struct suspend;
+long sbi_hsm_suspend(struct vcpu *vcpu, const struct suspend *suspend);
+
 extern const struct sbi_extension sbi_base, sbi_time, sbi_ipi, sbi_rfence, sbi_hsm, sbi_srst,
-    sbi_dbcn, sbi_legacy, sbi_diosix;
+    sbi_susp, sbi_dbcn, sbi_legacy, sbi_diosix;
 
 #endif

@@ -33,8 +33,7 @@ static bool change_state(struct vcpu *vcpu, int from, int to)
     return atomic_compare_exchange_strong(&vcpu->hsm, &from, to);
 }
 
-/* Can a hart start there? At least one instruction must be in RAM. */
-static bool is_entry(const struct capsule *capsule, uint64_t address)
+bool sbi_is_entry(const struct capsule *capsule, uint64_t address)
 {
     return address % 2 == 0 && capsule_memory(capsule, gpa(address), 2) != NULL;
 }
@@ -55,7 +54,7 @@ static long start(struct sbi_call *call, uint64_t hart_id, uint64_t address, uin
     struct vcpu *target = sbi_target(call, hart_id);
     if (!target)
         return SBI_ERR_INVALID_PARAM;
-    if (!is_entry(target->capsule, address))
+    if (!sbi_is_entry(target->capsule, address))
         return SBI_ERR_INVALID_ADDRESS;
     if (!change_state(target, HSM_STOPPED, HSM_START_PENDING))
         return atomic_load(&target->hsm) == HSM_STOP_PENDING ? SBI_ERR_FAILED
@@ -86,23 +85,27 @@ static long status(struct sbi_call *call, uint64_t hart_id)
 
 /* A retentive suspend returns as any call does, only later; the registers of the other kind are
  * set when it ends, because until then the enabled interrupts decide when that is. */
-static long suspend(struct sbi_call *call, uint32_t type, uint64_t resume, uint64_t opaque)
+long sbi_hsm_suspend(struct vcpu *vcpu, const struct suspend *suspend)
 {
-    struct vcpu *vcpu = call->vcpu;
-    if (type != SUSPEND_RETENTIVE && type != SUSPEND_NON_RETENTIVE)
-        return SBI_ERR_INVALID_PARAM;
-    bool retentive = type == SUSPEND_RETENTIVE;
-    if (!retentive && !is_entry(vcpu->capsule, resume))
-        return SBI_ERR_INVALID_ADDRESS;
-    vcpu->capsule->arch.machine->suspend[vcpu->id] = (struct suspend){
-        .retentive = retentive,
-        .resume = gpa(resume),
-        .opaque = opaque,
-    };
+    vcpu->capsule->arch.machine->suspend[vcpu->id] = *suspend;
     if (!change_state(vcpu, HSM_STARTED, HSM_SUSPENDED))
         return SBI_ERR_FAILED;
     sched_block_current(vcpu, interrupt_deadline(port_hart(), vcpu));
     return SBI_SUCCESS;
+}
+
+static long suspend(struct sbi_call *call, uint32_t type, uint64_t resume, uint64_t opaque)
+{
+    bool retentive = type == SUSPEND_RETENTIVE;
+    if (!retentive && type != SUSPEND_NON_RETENTIVE)
+        return SBI_ERR_INVALID_PARAM;
+    if (!retentive && !sbi_is_entry(call->vcpu->capsule, resume))
+        return SBI_ERR_INVALID_ADDRESS;
+    return sbi_hsm_suspend(call->vcpu, &(struct suspend){
+                                           .retentive = retentive,
+                                           .resume = gpa(resume),
+                                           .opaque = opaque,
+                                       });
 }
 
 /* The registers begin anew, but what is pending, the reason to resume, stays so. */
@@ -116,14 +119,21 @@ static void resume_anew(struct vcpu *vcpu, const struct suspend *suspend)
     vcpu->arch.supervisor.stimecmp = stimecmp;
 }
 
-void sbi_hsm_enter(struct vcpu *vcpu)
+/* What brings a suspended vCPU here may be less than an interrupt that it has enabled: its capsule
+ * was paused and resumed, or a line rose that it has masked. Then it waits on. */
+bool sbi_hsm_enter(struct vcpu *vcpu)
 {
     if (atomic_load(&vcpu->hsm) != HSM_SUSPENDED)
-        return;
+        return true;
+    if (!port_vcpu_has_interrupt(vcpu)) {
+        sched_block_current(vcpu, interrupt_wait_deadline(vcpu));
+        return false;
+    }
     const struct suspend *suspend = &vcpu->capsule->arch.machine->suspend[vcpu->id];
     if (!suspend->retentive)
         resume_anew(vcpu, suspend);
     atomic_store(&vcpu->hsm, HSM_STARTED);
+    return true;
 }
 
 void sbi_hsm_leave(struct vcpu *vcpu)

@@ -172,6 +172,15 @@ void sbi_set_timer(uint64_t deadline);
 #define SBI_HSM    0x48534DUL
 #define SBI_SRST   0x53525354UL
 #define SBI_DBCN   0x4442434EUL
+#define SBI_SUSP   0x53555350UL
+
+/* suspend.S: a call that loses the registers, and what a resume found in them. */
+struct resume_state {
+    uint64_t hart, satp, sstatus, sie;
+    uint64_t saved[16];
+};
+_Static_assert(offsetof(struct resume_state, saved) == 32, "suspend.S");
+long suspend_call(uint64_t type, struct resume_state *state, uint64_t extension, uint64_t function);
 
 /* fdt.c: a small reader of the device tree. A node is the place of its FDT_BEGIN_NODE. */
 struct range {
