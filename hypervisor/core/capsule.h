@@ -35,6 +35,16 @@ struct blob {
     const char *name;
 };
 
+#define CAPSULE_BLOB_MAX   8
+#define CAPSULE_FLASH_MAX  2
+#define CAPSULE_FLASH_SIZE (32UL << 20) /* of each bank */
+
+/* One that the capsule's RAM holds at reset, at a guest-physical address. */
+struct placed_blob {
+    struct blob blob;
+    uint64_t address;
+};
+
 /* What the manifest says of a capsule. */
 struct capsule_config {
     char name[DIOSIX_NAME_MAX];
@@ -46,6 +56,9 @@ struct capsule_config {
     const char *bootargs; /* in the image; never NULL */
     struct blob kernel, initramfs;
     uint64_t load; /* where a kernel without a header goes (GPA); 0 for the usual place */
+    struct placed_blob blobs[CAPSULE_BLOB_MAX];
+    unsigned blob_count;
+    struct blob flash[CAPSULE_FLASH_MAX]; /* first contents of a bank; the rest of it is zero */
 };
 
 enum capsule_state {

@@ -3,10 +3,10 @@
  *
  *   /  diosix,version, diosix,banners
  *   +- images
- *   |  +- kernel-1  data-offset, data-size, compression
+ *   |  +- kernel-1  data-offset, data-size, compression, load (of blobs)
  *   |     +- hash-1  algo = "crc32", value
  *   +- configurations
- *      +- linux  kernel, ramdisk, description, diosix,type, diosix,ram, ...
+ *      +- linux  kernel, ramdisk, loadables, description, diosix,type, diosix,ram, ...
  *
  * The image may come from anywhere, so nothing in it is believed. dmfs_open() checks the tree's
  * structure, after which libfdt's functions can't leave it. Then each property is taken with a
@@ -29,7 +29,7 @@
 #define RAM_MAX      (1ULL << 40) /* keeps sums of sizes far from overflow */
 #define LOAD_MAX     (1ULL << 56) /* the widest physical address: Privileged, 12.4 */
 #define LABEL_SIZE   (DIOSIX_NAME_MAX + 16)
-#define CHECKED_MAX  (2 * CAPSULE_MAX) /* a kernel and an initramfs each */
+#define CHECKED_MAX  (2 * CAPSULE_MAX) /* a kernel and an initramfs each; more are hashed again */
 
 /* A blob whose hash was computed. */
 struct checked_blob {
@@ -210,7 +210,7 @@ static bool blob_get(struct reader *reader, const struct label *user, const char
     int node = fdt_subnode_offset(image->fdt, images, name);
     uint64_t start, size;
 
-    if (node < 0) {
+    if (node < 0 || !is_printable(name, strlen(name))) {
         log_error("image: %s: there is no blob %s", user->text, shown.text);
         return false;
     }
@@ -221,7 +221,7 @@ static bool blob_get(struct reader *reader, const struct label *user, const char
     }
     if (size == 0 || blob_is_compressed(image->fdt, node)) {
         log_error("image: %s: blob %s is %s", user->text, shown.text,
-                  size == 0 ? "empty" : "compressed, which is not supported");
+                  size == 0 ? "empty" : "compressed; mkdmfs unpacks kernels, and nothing else is");
         return false;
     }
     *blob =
@@ -243,6 +243,23 @@ static bool blob_of(struct reader *reader, const struct label *user, int node, c
         log_error("image: %s: property %s %s", user->text, property,
                   wrong ? "is not the name of a blob" : "is missing");
     return !wrong && optional;
+}
+
+/* Where in a capsule's RAM a blob goes. FIT: as many cells as its load address takes. */
+static bool blob_address(struct reader *reader, const struct label *user, const char *name,
+                         uint64_t *address)
+{
+    const void *fdt = reader->image->fdt;
+    int node = fdt_subnode_offset(fdt, fdt_path_offset(fdt, "/images"), name);
+    uint32_t low;
+
+    if (get_u32(fdt, node, "load", &low))
+        *address = low;
+    else if (!get_u64(fdt, node, "load", address) || *address >= LOAD_MAX) {
+        log_error("image: %s: blob %s has no load address below 2^56", user->text, name);
+        return false;
+    }
+    return true;
 }
 
 /* --- capsules --- */
@@ -345,6 +362,60 @@ static bool read_load(const void *fdt, const struct label *label, int node,
     return true;
 }
 
+static bool read_blobs(struct reader *reader, const struct label *label, int node,
+                       struct capsule_config *config)
+{
+    int length, at = 0;
+    const char *list = fdt_getprop(reader->image->fdt, node, "loadables", &length);
+    const char *name;
+
+    config->blob_count = 0;
+    if (!list)
+        return true;
+    while ((name = next_string(list, length, &at))) {
+        struct placed_blob *placed = &config->blobs[config->blob_count];
+
+        if (config->blob_count == CAPSULE_BLOB_MAX) {
+            log_error("image: %s: more than %d loadables", label->text, CAPSULE_BLOB_MAX);
+            return false;
+        }
+        if (!blob_get(reader, label, name, &placed->blob) ||
+            !blob_address(reader, label, placed->blob.name, &placed->address))
+            return false;
+        config->blob_count++;
+    }
+    if (at != length)
+        log_error("image: %s: property loadables does not end with NUL", label->text);
+    return at == length;
+}
+
+static bool read_flash(struct reader *reader, const struct label *label, int node,
+                       struct capsule_config *config)
+{
+    static const char *const properties[CAPSULE_FLASH_MAX] = {"diosix,flash0", "diosix,flash1"};
+
+    for (unsigned bank = 0; bank < CAPSULE_FLASH_MAX; bank++) {
+        if (!blob_of(reader, label, node, properties[bank], true, &config->flash[bank]))
+            return false;
+        if (config->flash[bank].size > CAPSULE_FLASH_SIZE) {
+            log_error("image: %s: blob %s has %zu bytes, a flash bank has %lu", label->text,
+                      config->flash[bank].name, config->flash[bank].size, CAPSULE_FLASH_SIZE);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All files of a capsule. One with flash may start from there and need no kernel. */
+static bool read_files(struct reader *reader, const struct label *label, int node,
+                       struct capsule_config *config)
+{
+    return read_flash(reader, label, node, config) &&
+           blob_of(reader, label, node, "kernel", config->flash[0].data != NULL, &config->kernel) &&
+           blob_of(reader, label, node, "ramdisk", true, &config->initramfs) &&
+           read_blobs(reader, label, node, config);
+}
+
 static uint64_t property_bit(const char *name)
 {
     static const struct {
@@ -403,8 +474,7 @@ static bool read_capsule(struct reader *reader, const struct label *label, int n
            read_number(fdt, label, node, "diosix,cpus", CAPSULE_VCPU_MAX, &config->cpus) &&
            read_number(fdt, label, node, "diosix,weight", 10000, &config->weight) &&
            read_load(fdt, label, node, config) && read_properties(fdt, label, node, config) &&
-           blob_of(reader, label, node, "kernel", false, &config->kernel) &&
-           blob_of(reader, label, node, "ramdisk", true, &config->initramfs);
+           read_files(reader, label, node, config);
 }
 
 /* "service" or "guest"; NULL for anything else. */

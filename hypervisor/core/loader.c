@@ -1,10 +1,10 @@
 /*
  * Where the parts of a capsule go in its RAM.
  *
- * First the kernel is recognised by its first bytes, then its parts become segments; at last the
- * device tree and the initramfs get places between the segments, as near to the end of RAM as
- * possible: kernels grow upwards from their start, and most programs for small machines take the
- * memory just behind themselves for granted.
+ * First the kernel is recognised by its first bytes, then its parts become segments, and the blobs
+ * too, each at its address; at last the device tree and the initramfs get places between the
+ * segments, as near to the end of RAM as possible: kernels grow upwards from their start, and most
+ * programs for small machines take the memory just behind themselves for granted.
  *
  * An ELF program that can move (ET_DYN) keeps the addresses that it was linked for when they are in
  * RAM, and is moved to the start of RAM otherwise. One that cannot (ET_EXEC), and bytes without a
@@ -12,6 +12,9 @@
  *
  * Files are not believed: each sum is checked for wrapping past 2^64, each range for being within
  * the file or within RAM. Reasons are constant strings, so a caller may keep them.
+ *
+ * Nothing is unpacked here: mkdmfs does that when the image is made, so that machine mode runs no
+ * decompressor on data from outside, and a restart is a copy.
  */
 #include "loader.h"
 #include "capsule.h"
@@ -19,6 +22,9 @@
 
 #define FLAT_ADDRESS                                                                               \
     0x80200000UL /* QEMU's virt starts a supervisor program here: hw/riscv/boot.c */
+#define FLASH_ADDRESS 0x20000000UL /* and here one that is in flash: hw/riscv/virt.c */
+
+_Static_assert(LOAD_SEGMENT_MAX == LOAD_ELF_MAX + 1 + CAPSULE_BLOB_MAX, "room for all parts");
 
 /* ELF-64 Object File Format 1.5, figures 2 to 7; machine: RISC-V ELF psABI 1.0, 8.1. */
 #define ELF_CLASS_64      2
@@ -63,7 +69,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the structures above 
 enum kernel_kind {
     KERNEL_ELF,
     KERNEL_LINUX,
-    KERNEL_FLAT
+    KERNEL_FLAT,
+    KERNEL_NONE /* what is in flash starts */
 };
 
 /* A kernel that has been looked at. */
@@ -176,27 +183,26 @@ static enum error elf_check(struct kernel *kernel, const char **reason)
         return reject(reason, fault);
     if (loaded == 0)
         return reject(reason, "the ELF file has no loadable segment");
-    /* One of the plan's segments is for the initramfs. */
-    if (loaded > LOAD_SEGMENT_MAX - 1)
+    if (loaded > LOAD_ELF_MAX)
         return reject(reason, "the ELF file has more than 15 loadable segments");
     return OK;
 }
 
 /* --- recognising a kernel --- */
 
-static const char *unsupported_format(const struct blob *blob)
+static const char *packed_format(const struct blob *blob)
 {
     if (starts_with(blob, 0, "\x1f\x8b", 2))
-        return "compressed with gzip, which is not supported";
+        return "compressed with gzip; mkdmfs unpacks it";
     if (starts_with(blob, 0, "\x28\xb5\x2f\xfd", 4))
-        return "compressed with zstd, which is not supported";
+        return "compressed with zstd; mkdmfs unpacks it";
     if (starts_with(blob, 0,
                     "\xfd"
                     "7zXZ",
                     5))
-        return "compressed with xz, which is not supported";
+        return "compressed with xz; mkdmfs unpacks it";
     if (starts_with(blob, 0, "MZ", 2) && starts_with(blob, 4, "zimg", 4))
-        return "compressed with EFI zboot, which is not supported";
+        return "compressed, an EFI zboot program; mkdmfs unpacks it";
     return NULL;
 }
 
@@ -229,9 +235,13 @@ static enum error kernel_check(const struct capsule_config *config, struct kerne
     const char *format;
 
     *kernel = (struct kernel){.blob = blob};
+    if (!blob->data && config->flash[0].data) {
+        kernel->kind = KERNEL_NONE;
+        return OK;
+    }
     if (!blob->data || blob->size == 0)
         return reject(reason, "there is none");
-    format = unsupported_format(blob);
+    format = packed_format(blob);
     if (format)
         return reject(reason, format);
     if (starts_with(blob, 0,
@@ -245,6 +255,16 @@ static enum error kernel_check(const struct capsule_config *config, struct kerne
         starts_with(blob, offsetof(struct linux_header, magic2), "RSC\x05", 4))
         return kernel_check_linux(kernel, reason);
     return kernel_check_flat(kernel, config->load, reason);
+}
+
+static uint64_t lowest_blob(const struct capsule_config *config)
+{
+    uint64_t lowest = UINT64_MAX;
+
+    for (unsigned i = 0; i < config->blob_count; i++)
+        if (config->blobs[i].address < lowest)
+            lowest = config->blobs[i].address;
+    return lowest;
 }
 
 enum error loader_wants(const struct capsule_config *config, bool *fixed, struct gpa *lowest,
@@ -264,6 +284,10 @@ enum error loader_wants(const struct capsule_config *config, bool *fixed, struct
         *fixed = true;
         *lowest = gpa(kernel.lowest);
     }
+    if (!*fixed && config->blob_count > 0) {
+        *fixed = true;
+        *lowest = gpa(lowest_blob(config));
+    }
     return OK;
 }
 
@@ -273,6 +297,12 @@ enum error loader_wants(const struct capsule_config *config, bool *fixed, struct
 static bool in_ram(struct ram ram, uint64_t start, uint64_t size)
 {
     return start >= ram.base && start <= ram.end && size <= ram.end - start;
+}
+
+/* Where a program that can move goes: Linux insists on a megapage. RAM need not begin at one. */
+static uint64_t first_megapage(struct ram ram)
+{
+    return align_up(ram.base, MEGAPAGE_SIZE);
 }
 
 /* The first segment that has a byte in [start, start + size), which does not wrap; else NULL. */
@@ -336,7 +366,7 @@ static uint64_t elf_displacement(const struct kernel *kernel, struct ram ram)
     if (kernel->elf.type == ELF_TYPE_EXEC ||
         in_ram(ram, kernel->lowest, kernel->end - kernel->lowest))
         return 0;
-    return ram.base - align_down(kernel->lowest, MEGAPAGE_SIZE);
+    return first_megapage(ram) - align_down(kernel->lowest, MEGAPAGE_SIZE);
 }
 
 static enum error plan_elf(const struct kernel *kernel, struct ram ram, struct load_plan *plan,
@@ -383,9 +413,10 @@ static enum error plan_linux(const struct kernel *kernel, struct ram ram, struct
 
     if (size < kernel->blob->size)
         size = kernel->blob->size;
-    if (kernel->header.text_offset > UINT64_MAX - ram.base)
+    if (kernel->header.text_offset > UINT64_MAX - first_megapage(ram))
         return reject(reason, "the Linux Image's text_offset is beyond the address space");
-    return plan_whole(kernel->blob, ram.base + kernel->header.text_offset, size, ram, plan, reason);
+    return plan_whole(kernel->blob, first_megapage(ram) + kernel->header.text_offset, size, ram,
+                      plan, reason);
 }
 
 static enum error plan_kernel(const struct kernel *kernel, struct ram ram, struct load_plan *plan,
@@ -396,10 +427,38 @@ static enum error plan_kernel(const struct kernel *kernel, struct ram ram, struc
         return plan_elf(kernel, ram, plan, reason);
     case KERNEL_LINUX:
         return plan_linux(kernel, ram, plan, reason);
+    case KERNEL_NONE:
+        plan->entry = gpa(FLASH_ADDRESS);
+        return OK;
     default:
         return plan_whole(kernel->blob, kernel->flat_address, kernel->blob->size, ram, plan,
                           reason);
     }
+}
+
+/* --- blobs --- */
+
+static enum error plan_blobs(const struct capsule_config *config, struct ram ram,
+                             struct load_plan *plan, const char **reason)
+{
+    for (unsigned i = 0; i < config->blob_count; i++) {
+        const struct blob *blob = &config->blobs[i].blob;
+        uint64_t address = config->blobs[i].address;
+        enum error error;
+
+        if (!in_ram(ram, address, blob->size)) {
+            *reason = "a blob would lie outside the capsule's RAM";
+            return ERROR_NO_MEMORY;
+        }
+        if (overlapping(plan, address, blob->size))
+            return reject(reason, "a blob overlaps the kernel or another blob");
+        error = add_segment(plan, ram,
+                            (struct load_segment){gpa(address), blob->size, blob->data, blob->size},
+                            reason);
+        if (error)
+            return error;
+    }
+    return OK;
 }
 
 /* --- device tree and initramfs --- */
@@ -469,6 +528,8 @@ enum error loader_plan(const struct capsule_config *config, struct gpa base, uin
     error = kernel_check(config, &kernel, reason);
     if (!error)
         error = plan_kernel(&kernel, ram, plan, reason);
+    if (!error)
+        error = plan_blobs(config, ram, plan, reason);
     if (!error)
         error = plan_extras(config, ram, plan, reason);
     return error;

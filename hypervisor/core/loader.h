@@ -1,11 +1,12 @@
 /*
- * The loader works out, from a capsule's kernel and initramfs, what its RAM holds at reset:
+ * The loader works out, from a capsule's kernel, initramfs and blobs, what its RAM holds at reset:
  * a list of segments that don't overlap, in order of address. It changes nothing; filling the RAM
  * accordingly is capsule_prepare_step()'s work.
  *
  * Kernels: ELF (ET_EXEC at its physical addresses, ET_DYN at the start of RAM), Linux `Image`
  * (2 MiB after the start of RAM, or as its header says), any other bytes at config->load, which is
- * by default 0x8020_0000, where QEMU's `virt` starts a supervisor program.
+ * by default 0x8020_0000, where QEMU's `virt` starts a supervisor program. A capsule without a
+ * kernel starts from its flash.
  */
 #ifndef CORE_LOADER_H
 #define CORE_LOADER_H
@@ -15,8 +16,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LOAD_SEGMENT_MAX 16
-#define LOAD_FDT_SIZE    (64UL * 1024) /* room for the guest's device tree */
+#define LOAD_ELF_MAX     15                     /* segments of a kernel */
+#define LOAD_SEGMENT_MAX (LOAD_ELF_MAX + 1 + 8) /* and the initramfs, and blobs */
+#define LOAD_FDT_SIZE    (64UL * 1024)          /* room for the guest's device tree */
 
 struct capsule_config;
 
@@ -35,8 +37,9 @@ struct load_plan {
     uint64_t initrd_start, initrd_end; /* GPA; both 0 without an initramfs */
 };
 
-/* Must the capsule's RAM hold one address, because its kernel is linked there? If so, *lowest is
- * the lowest such address. ERROR_BAD_IMAGE with *reason for people. */
+/* Must the capsule's RAM hold one address, because its kernel is linked there, or because a blob is
+ * to be there? If so, *lowest is the lowest such address. ERROR_BAD_IMAGE with *reason for people.
+ */
 enum error loader_wants(const struct capsule_config *config, bool *fixed, struct gpa *lowest,
                         const char **reason);
 

@@ -48,6 +48,12 @@ static void print_capsule(const struct capsule_config *config)
            (unsigned long long)config->load);
     print_blob("kernel", &config->kernel);
     print_blob("initramfs", &config->initramfs);
+    print_blob("flash0", &config->flash[0]);
+    print_blob("flash1", &config->flash[1]);
+    for (unsigned i = 0; i < config->blob_count; i++) {
+        printf(" at=%#llx", (unsigned long long)config->blobs[i].address);
+        print_blob("blob", &config->blobs[i].blob);
+    }
     print_plan(config);
     printf(" bootargs=\"%s\" description=\"%s\"\n", config->bootargs, config->description);
 }

@@ -689,6 +689,109 @@ static void what_is_no_image_is_refused(void **state)
     assert_logged("FDT_ERR_BADMAGIC");
 }
 
+/* --- blobs and flash --- */
+
+/* An image with two blobs, of which the first has a 32-bit load address, and two flash banks. */
+static void begin_blob_image(const char *name)
+{
+    begin_image();
+    put_blob("kernel-1", "the kernel");
+    uint32_t crc = begin_blob(name, "one");
+    put_u32("load", 0x80001234);
+    put_hash("crc32", crc);
+    end_node();
+    crc = begin_blob("blob-2", "number two");
+    put_u64("load", 0x180001234);
+    put_hash("crc32", crc);
+    end_node();
+    put_blob("flash-1", "code");
+    begin_configurations();
+    begin_capsule("guest", "guest");
+    put_u64("diosix,ram", 4 * MiB);
+}
+
+static void finish_blob_image(void)
+{
+    end_node();
+    finish_and_read();
+}
+
+static void blobs_are_read(void **state)
+{
+    (void)state;
+    begin_blob_image("blob-1");
+    put_string("kernel", "kernel-1");
+    put_bytes("loadables", "blob-2\0blob-1", 14);
+    finish_blob_image();
+    assert_int_equal(seen_count, 1);
+    assert_int_equal(seen[0].blob_count, 2);
+    assert_int_equal(seen[0].blobs[0].address, 0x180001234);
+    assert_int_equal(seen[0].blobs[0].blob.size, 10);
+    assert_memory_equal(seen[0].blobs[0].blob.data, "number two", 10);
+    assert_int_equal(seen[0].blobs[1].address, 0x80001234);
+    assert_memory_equal(seen[0].blobs[1].blob.data, "one", 3);
+}
+
+static void bad_blobs_of_a_capsule_are_refused(void **state)
+{
+    static const struct {
+        const char *name, *list;
+        size_t size;
+        const char *logged;
+    } cases[] = {
+        {"blob-1", "blob-1\0kernel-1", 16, "blob kernel-1 has no load address"},
+        {"blob-1", "blob-3", 7, "there is no blob blob-3"},
+        {"blob-1", "blob-1", 6, "loadables does not end with NUL"},
+        {"blob-1", "blob-1\0\0", 8, "there is no blob"},
+        {"\33[2J", "\33[2J", 5, "there is no blob ?[2J"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        begin_blob_image(cases[i].name);
+        put_string("kernel", "kernel-1");
+        put_bytes("loadables", cases[i].list, cases[i].size);
+        finish_blob_image();
+        assert_int_equal(seen_count, 0);
+        assert_logged(cases[i].logged);
+    }
+}
+
+static void more_blobs_than_the_limit_are_refused(void **state)
+{
+    char list[7 * (CAPSULE_BLOB_MAX + 1)];
+
+    (void)state;
+    for (unsigned i = 0; i <= CAPSULE_BLOB_MAX; i++)
+        memcpy(list + 7 * i, "blob-2", 7);
+    for (unsigned more = 0; more <= 1; more++) {
+        begin_blob_image("blob-1");
+        put_string("kernel", "kernel-1");
+        put_bytes("loadables", list, 7 * (CAPSULE_BLOB_MAX + more));
+        finish_blob_image();
+        assert_int_equal(seen_count, 1 - more);
+    }
+    assert_logged("more than 8 loadables");
+}
+
+static void a_guest_with_flash_needs_no_kernel(void **state)
+{
+    (void)state;
+    begin_blob_image("blob-1");
+    put_string("diosix,flash0", "flash-1");
+    put_string("diosix,flash1", "blob-2");
+    finish_blob_image();
+    assert_int_equal(seen_count, 1);
+    assert_null(seen[0].kernel.data);
+    assert_memory_equal(seen[0].flash[0].data, "code", 4);
+    assert_int_equal(seen[0].flash[1].size, 10);
+    begin_blob_image("blob-1");
+    put_string("diosix,flash1", "flash-1"); /* it starts in the other bank */
+    finish_blob_image();
+    assert_int_equal(seen_count, 0);
+    assert_logged("property kernel is missing");
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, release)
 
 int main(void)
@@ -712,6 +815,10 @@ int main(void)
         TEST(every_byte_of_the_tree_may_change),
         TEST(random_damage_is_survived),
         TEST(what_is_no_image_is_refused),
+        TEST(blobs_are_read),
+        TEST(bad_blobs_of_a_capsule_are_refused),
+        TEST(more_blobs_than_the_limit_are_refused),
+        TEST(a_guest_with_flash_needs_no_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

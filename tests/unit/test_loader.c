@@ -446,7 +446,7 @@ static void missing_and_compressed_kernels_are_refused(void **state)
     (void)state;
     assert_refused(ERROR_BAD_IMAGE, "none");
     config.kernel = copy(0, "\x1f\x8b\x08", 3);
-    assert_refused(ERROR_BAD_IMAGE, "gzip");
+    assert_refused(ERROR_BAD_IMAGE, "gzip; mkdmfs unpacks it");
     config.kernel = copy(0, "\x28\xb5\x2f\xfd", 4);
     assert_refused(ERROR_BAD_IMAGE, "zstd");
     config.kernel = copy(0,
@@ -495,6 +495,125 @@ static void a_segment_at_the_end_of_ram_is_avoided(void **state)
     assert_int_equal(plan.count, 3);
 }
 
+/* --- blobs and flash --- */
+
+static const uint8_t blob_bytes[2][8192];
+
+static void put_blob(uint64_t address, size_t size)
+{
+    unsigned number = config.blob_count++;
+
+    config.blobs[number] = (struct placed_blob){{blob_bytes[number % 2], size, "blob"}, address};
+}
+
+static void blobs_go_to_their_addresses(void **state)
+{
+    (void)state;
+    use_linux(4096, 2 * MiB, 4 * MiB);
+    put_blob(RAM_BASE + 16 * MiB + 4, 5000);
+    put_blob(RAM_BASE, 100);
+    assert_planned(RAM_BASE, RAM_SIZE);
+    assert_int_equal(plan.count, 3);
+    assert_int_equal(plan.segments[0].start.value, RAM_BASE);
+    assert_ptr_equal(plan.segments[0].data, blob_bytes[1]);
+    assert_int_equal(plan.segments[2].start.value, RAM_BASE + 16 * MiB + 4);
+    assert_int_equal(plan.segments[2].size, 5000);
+    assert_int_equal(plan.segments[2].data_size, 5000);
+    assert_int_equal(plan.entry.value, RAM_BASE + 2 * MiB);
+}
+
+static void device_tree_and_initramfs_avoid_blobs(void **state)
+{
+    (void)state;
+    use_linux(4096, 0, 0);
+    use_initramfs(MiB);
+    put_blob(RAM_BASE + RAM_SIZE - 8192, 8192);
+    put_blob(RAM_BASE + RAM_SIZE - 2 * MiB + 10, 1);
+    assert_planned(RAM_BASE, RAM_SIZE);
+    assert_int_equal(plan.fdt.value, RAM_BASE + RAM_SIZE - 4 * MiB);
+    assert_true(plan.initrd_end <= plan.fdt.value);
+}
+
+static void as_many_parts_as_there_can_be(void **state)
+{
+    struct elf_file file = elf(ET_EXEC, RAM_BASE, RAM_BASE);
+
+    (void)state;
+    for (unsigned i = 0; i < 15; i++) {
+        file.segments[i] = file.segments[0];
+        file.segments[i].p_paddr = RAM_BASE + i * 4096;
+        file.segments[i].p_vaddr = RAM_BASE + i * 4096;
+    }
+    file.header.e_phnum = 15;
+    use_elf(&file);
+    use_initramfs(4096);
+    for (unsigned i = 0; i < CAPSULE_BLOB_MAX; i++)
+        put_blob(RAM_BASE + (16 + i) * 8192, 8192);
+    assert_planned(RAM_BASE, RAM_SIZE);
+    assert_int_equal(plan.count, LOAD_SEGMENT_MAX);
+}
+
+static void blobs_without_a_place_are_refused(void **state)
+{
+    static const uint64_t outside[] = {0, RAM_BASE - 1, RAM_BASE + RAM_SIZE - 99, UINT64_MAX - 50,
+                                       RAM_BASE + RAM_SIZE};
+
+    (void)state;
+    use_linux(4096, 2 * MiB, 4 * MiB);
+    for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++) {
+        config.blob_count = 0;
+        put_blob(outside[i], 100);
+        assert_refused(ERROR_NO_MEMORY, "a blob would lie outside");
+    }
+    config.blob_count = 0;
+    put_blob(RAM_BASE + 6 * MiB - 1, 100); /* within the kernel's image_size */
+    assert_refused(ERROR_BAD_IMAGE, "a blob overlaps");
+    config.blob_count = 0;
+    put_blob(RAM_BASE + 6 * MiB, 100);
+    put_blob(RAM_BASE + 6 * MiB + 99, 100);
+    assert_refused(ERROR_BAD_IMAGE, "a blob overlaps");
+    config.blobs[1].address++;
+    assert_planned(RAM_BASE, RAM_SIZE);
+}
+
+static void without_a_kernel_it_starts_from_flash(void **state)
+{
+    bool fixed = true;
+    struct gpa base;
+
+    (void)state;
+    config.flash[1] = (struct blob){blob_bytes, 10, "flash"};
+    assert_refused(ERROR_BAD_IMAGE, "none");
+    config.flash[0] = config.flash[1];
+    assert_int_equal(loader_wants(&config, &fixed, &base, &reason), OK);
+    assert_false(fixed);
+    assert_planned(RAM_BASE, RAM_SIZE);
+    assert_int_equal(plan.count, 0);
+    assert_int_equal(plan.entry.value, 0x20000000);
+    use_linux(4096, 2 * MiB, 0);
+    assert_planned(RAM_BASE, RAM_SIZE);
+    assert_int_equal(plan.entry.value, RAM_BASE + 2 * MiB);
+}
+
+/* Without translation, RAM must be where the blobs are to go, and may begin anywhere. */
+static void blobs_fix_the_place_of_a_movable_kernel(void **state)
+{
+    bool fixed;
+    struct gpa lowest;
+
+    (void)state;
+    use_linux(4096, 2 * MiB, 4 * MiB);
+    assert_int_equal(loader_wants(&config, &fixed, &lowest, &reason), OK);
+    assert_false(fixed);
+    put_blob(RAM_BASE + 32 * MiB, 100);
+    put_blob(RAM_BASE + 16 * MiB, 100);
+    assert_int_equal(loader_wants(&config, &fixed, &lowest, &reason), OK);
+    assert_true(fixed);
+    assert_int_equal(lowest.value, RAM_BASE + 16 * MiB);
+    assert_planned(RAM_BASE + MiB / 2, RAM_SIZE);
+    assert_int_equal(plan.entry.value, RAM_BASE + 4 * MiB);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, reset, release)
 
 int main(void)
@@ -520,6 +639,12 @@ int main(void)
         TEST(ram_that_wraps_is_refused),
         TEST(small_ram_is_used_to_the_last_page),
         TEST(a_segment_at_the_end_of_ram_is_avoided),
+        TEST(blobs_go_to_their_addresses),
+        TEST(device_tree_and_initramfs_avoid_blobs),
+        TEST(as_many_parts_as_there_can_be),
+        TEST(blobs_without_a_place_are_refused),
+        TEST(without_a_kernel_it_starts_from_flash),
+        TEST(blobs_fix_the_place_of_a_movable_kernel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

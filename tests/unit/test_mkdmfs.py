@@ -1,6 +1,9 @@
 """mkdmfs: each mistake in a manifest is reported with its place, and what it writes is what the
 hypervisor's own reader and the boot loaders' tools read."""
 
+import bz2
+import gzip
+import lzma
 import os
 import pathlib
 import re
@@ -31,6 +34,17 @@ def linux(size=8192, text_offset=2 * MiB, image_size=16 * MiB):
     header = struct.pack("<IIQQQIIQQ", 0, 0, text_offset, image_size, 0, 2, 0, 0,
                          int.from_bytes(b"RISCV\0\0\0", "little")) + b"RSC\5\0\0\0\0"
     return header.ljust(size, b"\x5a")
+
+
+def zstd(data, *options):
+    return subprocess.run(["zstd", "-q", "-c", *options], input=data, check=True,
+                          capture_output=True).stdout
+
+
+def zboot(payload, name="gzip", size=None):
+    """An EFI program that carries a compressed kernel, with something behind the payload."""
+    header = b"MZ\0\0zimg" + struct.pack("<IIQ", 4096, size or len(payload), 0) + name.encode()
+    return header.ljust(4096, b"\0") + payload + b"\xa5" * 100
 
 
 SERVICE = """\
@@ -293,8 +307,6 @@ def test_the_projects_own_manifests_are_good(manifest, folder, reader):
     assert listed.count("\nguest ") == text.count("[[guest]]")
 
 
-# --- mistakes ----------------------------------------------------------------------------------
-
 def short(value):
     """Names a case by the last words that it looks for."""
     return value[-1] if isinstance(value, list) else ""
@@ -304,6 +316,146 @@ def changed(old, new, manifest=GUEST):
     assert manifest.count(old) == 1
     return manifest.replace(old, new)
 
+
+KERNELS = {
+    "gzip": gzip.compress,
+    "padded": lambda kernel: gzip.compress(kernel) + bytes(512),
+    "two streams": lambda kernel: gzip.compress(kernel[:5000]) + gzip.compress(kernel[5000:]),
+    "zstd": zstd,
+    "zstd of the kernel's build": lambda kernel: zstd(kernel, "--ultra", "-22"),
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+    "zboot": lambda kernel: zboot(gzip.compress(kernel)),
+    "zboot zstd": lambda kernel: zboot(zstd(kernel), "zstd"),
+    "zboot zstd22": lambda kernel: zboot(zstd(kernel), "zstd22"),
+    "zboot xz": lambda kernel: zboot(lzma.compress(kernel), "xzkern"),
+    "nested": lambda kernel: gzip.compress(zboot(gzip.compress(kernel))),
+}
+
+
+@pytest.mark.parametrize("pack", KERNELS.values(), ids=list(KERNELS))
+def test_packed_kernels_are_unpacked(folder, pack):
+    kernel = linux(size=100000) + os.urandom(1000)
+    folder.write("linux", kernel)
+    expected = folder.make(GUEST)
+    folder.write("linux", pack(kernel))
+    assert folder.make(GUEST) == expected
+
+
+def test_a_packed_service_is_unpacked(folder):
+    expected = folder.make(SERVICE)
+    folder.write("service.elf", gzip.compress(elf(kind=3, address=0)))
+    assert folder.make(SERVICE) == expected
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstd], ids=["gzip", "zstd"])
+def test_a_bomb_is_not_unpacked(folder, pack):
+    folder.write("linux", pack(bytes(16 * MiB)) * 33)  # streams one after the other
+    folder.mistake(GUEST, 3, "linux: ", "unpack to more than 512 MiB")
+
+
+def test_without_the_zstd_program(folder, monkeypatch):
+    folder.write("linux", zstd(linux()))
+    monkeypatch.setenv("PATH", "/nowhere")
+    folder.mistake(GUEST, 3, "the program zstd is missing (remedy: apt-get install zstd)")
+
+
+BLOBS = """\
+blobs = [
+    { file = "one", address = 0x81300004 },
+    { file = "two", address = 0x81800000 },
+]
+"""
+
+
+@pytest.fixture
+def blobs(folder):
+    folder.write("one", b"1" * 5000)
+    folder.write("two", b"2" * 9000)
+    return folder
+
+
+def test_blobs(blobs, reader):
+    blobs.make(GUEST + BLOBS + GUEST.replace('name = "linux"', 'name = "other"')
+               + '[[guest.blobs]]\nfile = "one"\naddress = 0x80000000\n')
+    image = blobs.path / "out.dmfs"
+    one, two = described(b"1" * 5000), described(b"2" * 9000)
+    listed = reader(image).stdout
+    assert f" at=0x81300004 blob={one} at=0x81800000 blob={two} entry=0x80200000 " in listed
+    assert f" at=0x80000000 blob={one} entry=0x80200000 " in listed
+    assert image.read_bytes().count(b"1" * 5000) == 1
+    listing = subprocess.run(["dumpimage", "-l", image], check=True, capture_output=True,
+                             text=True).stdout
+    assert re.search(r"Loadables:\s+blob-1\s+blob-2\n", listing), listing
+    assert re.search(r"Load Address:\s+0x81300004\n", listing), listing
+
+
+@pytest.mark.parametrize("words, old, new", [
+    (["one takes 0x80200004 to 0x8020138c, where the kernel is: 0x80200000 to 0x81200000"],
+     "0x81300004", "0x80200004"),
+    (["two takes 0x81300000 to 0x81302328, where one is: 0x81300004 to 0x8130138c"],
+     "0x81800000", "0x81300000"),
+    (["one takes 0x7ffffffc to 0x80001384, but RAM is 0x80000000 to 0x82000000"],
+     "0x81300004", "0x7ffffffc"),
+    (["two takes 0x81fffff0 to 0x82002318, but RAM is"], "0x81800000", "0x81fffff0"),
+    (["nowhere: No such file"], '"two"', '"nowhere"'),
+    (["element 1: the key 'address' is missing"], ", address = 0x81300004", ""),
+    (["element 2: the key 'size' is unknown"], "0x81800000", "0x81800000, size = 1"),
+    (["element 1: address is not an address below 2^56"], "0x81300004", "-4"),
+    (["element 1: address is not an address below 2^56"], "0x81300004", '"0x81300004"'),
+    (["element 1: file is not the name of a file"], '"one"', '""'),
+    (["must be an array of tables of file and address, not a string"], BLOBS, 'blobs = "one"'),
+    (["element 1 must be a table of file and address, not a string"], BLOBS, 'blobs = ["one"]'),
+    (["there are 9, at most 8"], BLOBS, f"blobs = {[1] * 9}"),
+], ids=short)
+def test_bad_blobs(blobs, words, old, new):
+    manifest = changed(old, new, GUEST + BLOBS)
+    blobs.mistake(manifest, 6, *words)
+
+
+FLASH = """\
+[[guest]]
+name = "firmware"
+flash0 = "code"
+flash1 = "vars"
+ram = "32M"
+"""
+
+
+@pytest.fixture
+def flash(folder):
+    folder.write("code", (b"code" * 1000).ljust(32 * MiB, b"\0"))
+    folder.write("vars", b"\xff" * 5000)
+    return folder
+
+
+def test_flash(flash, reader):
+    """Without the zeros at the end, which the image need not hold."""
+    assert len(flash.make(FLASH)) < 20000
+    listed = reader(flash.path / "out.dmfs").stdout
+    code, variables = described(b"code" * 1000), described(b"\xff" * 5000)
+    assert f" load=0 flash0={code} flash1={variables} entry=0x20000000 " in listed
+    flash.make(FLASH + 'kernel = "linux"\n')
+    assert f" flash0={code} flash1={variables} entry=0x80200000 " in reader(
+        flash.path / "out.dmfs").stdout
+    flash.write("vars", bytes(4096))
+    flash.make(FLASH)
+    assert " flash1=1:" in reader(flash.path / "out.dmfs").stdout
+
+
+@pytest.mark.parametrize("line, words, old, new", [
+    (1, ["'kernel' is missing (or 'flash0'"], 'flash0 = "code"', ""),
+    (3, ["flash0", "large: 33554433 bytes, a flash bank has 33554432"], '"code"', '"large"'),
+    (4, ["flash1", "nowhere: No such file"], '"vars"', '"nowhere"'),
+    (4, ["load", "no kernel"], 'flash1 = "vars"', "load = 0x80200000"),
+    (5, ["flash0", "unknown key"], FLASH, SERVICE.replace("properties", 'flash0 = "code" #')),
+], ids=short)
+def test_bad_flash(flash, line, words, old, new):
+    flash.write("large", bytes(32 * MiB + 1))
+    flash.mistake(changed(old, new, FLASH), line, *words)
+
+
+# --- mistakes ----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("line, word, manifest", [
     (3, "", GUEST.replace('"linux"\ni', "linux\ni")),
@@ -410,8 +562,26 @@ def test_an_unreadable_file(folder):
 
 
 @pytest.mark.parametrize("line, words, kernel, more", [
-    (3, ["compressed with gzip"], b"\x1f\x8b" + bytes(100), ""),
-    (3, ["compressed with zstd"], b"\x28\xb5\x2f\xfd" + bytes(100), ""),
+    (3, ["linux: gzip data in it are damaged, in the stream at byte 0"], b"\x1f\x8b" + bytes(100), ""),
+    (3, ["linux: gzip data in it are damaged"], gzip.compress(linux())[:-8] + bytes(8), ""),
+    (3, ["gzip data in it end too early, after 30 bytes"], gzip.compress(linux())[:30], ""),
+    (3, ["gzip data in it are damaged, in the stream at byte", "header"],
+     gzip.compress(linux()) + b"more", ""),
+    (3, ["xz data in it end too early"], lzma.compress(linux())[:-8], ""),
+    (3, ["bzip2 data in it are damaged"], bz2.compress(linux())[:10] + bytes(50), ""),
+    (3, ["zstd data in it are damaged: ", "end"], b"\x28\xb5\x2f\xfd" + bytes(2), ""),
+    (3, ["compressed with lz4; put it into the manifest uncompressed"],
+     b"\x04\x22\x4d\x18" + bytes(50), ""),
+    (3, ["packed more than 3 times"], gzip.compress(gzip.compress(gzip.compress(
+        gzip.compress(linux())))), ""),
+    (3, ["unpacks to nothing"], gzip.compress(b""), ""),
+    (3, ["zboot program that ends within its header"], b"MZ\0\0zimg" + bytes(20), ""),
+    (3, ["zboot", "payload, 999999 bytes from byte 4096, is not within"], zboot(b"x", size=999999), ""),
+    (3, ["zboot", "'lzo'; gzip, zstd,"], zboot(b"x", "lzo"), ""),
+    (3, ["zboot program without gzip data at byte 4096"], zboot(b"x"), ""),
+    (3, ["zboot program with a bad payload at byte 4096: gzip data in it end too early"],
+     zboot(gzip.compress(linux())[:-9]), ""),
+    (3, ["ends within its header"], gzip.compress(b"\x7fELF"), ""),
     (3, ["ends within its header"], b"\x7fELF", ""),
     (3, ["64-bit little-endian"], elf(ident=b"\1\1\1"), ""),
     (3, ["another processor"], elf(machine=62), ""),
