@@ -74,7 +74,9 @@ static bool send_ipi(struct hart *hart, struct vcpu *vcpu)
     if (target == NULL || target == vcpu)
         return false;
     interrupt_raise(target, IRQ_S_SOFT);
-    return true;
+    /* The target may be due at once, and on this hart, which no interrupt will then remind of it.
+     * Declined, the call is made a second time, which changes nothing, and the hart is left. */
+    return !sched_must_leave(hart);
 }
 
 static bool remote_fence(struct hart *hart, struct vcpu *vcpu)
