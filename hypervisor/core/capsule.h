@@ -54,6 +54,8 @@ struct capsule_config {
     uint64_t ram;        /* bytes, a multiple of MEGAPAGE_SIZE */
     unsigned cpus, weight;
     const char *bootargs; /* in the image; never NULL */
+    const char
+        *isa; /* abilities of its harts that it goes without, in the port's words; never NULL */
     struct blob kernel, initramfs;
     uint64_t load; /* where a kernel without a header goes (GPA); 0 for the usual place */
     struct placed_blob blobs[CAPSULE_BLOB_MAX];

@@ -24,8 +24,9 @@
 #include <zlib.h>
 
 #define DMFS_VERSION 1
-#define FDT_VERSION  17           /* Devicetree 0.4, 5.2: the first with size_dt_struct */
-#define BOOTARGS_MAX 4095         /* characters */
+#define FDT_VERSION  17   /* Devicetree 0.4, 5.2: the first with size_dt_struct */
+#define BOOTARGS_MAX 4095 /* characters */
+#define ISA_MAX      255
 #define RAM_MAX      (1ULL << 40) /* keeps sums of sizes far from overflow */
 #define LOAD_MAX     (1ULL << 56) /* the widest physical address: Privileged, 12.4 */
 #define LABEL_SIZE   (DIOSIX_NAME_MAX + 16)
@@ -314,6 +315,19 @@ static bool read_texts(const void *fdt, const struct label *label, int node,
     return true;
 }
 
+static bool read_isa(const void *fdt, const struct label *label, int node,
+                     struct capsule_config *config)
+{
+    bool wrong;
+    const char *isa = get_text(fdt, node, "diosix,isa", ISA_MAX, &wrong);
+
+    config->isa = isa ? isa : "";
+    if (wrong)
+        log_error("image: %s: property diosix,isa is not printable text of at most %d characters",
+                  label->text, ISA_MAX);
+    return !wrong;
+}
+
 static bool read_ram(const void *fdt, const struct label *label, int node,
                      struct capsule_config *config)
 {
@@ -473,8 +487,8 @@ static bool read_capsule(struct reader *reader, const struct label *label, int n
            read_ram(fdt, label, node, config) &&
            read_number(fdt, label, node, "diosix,cpus", CAPSULE_VCPU_MAX, &config->cpus) &&
            read_number(fdt, label, node, "diosix,weight", 10000, &config->weight) &&
-           read_load(fdt, label, node, config) && read_properties(fdt, label, node, config) &&
-           read_files(reader, label, node, config);
+           read_isa(fdt, label, node, config) && read_load(fdt, label, node, config) &&
+           read_properties(fdt, label, node, config) && read_files(reader, label, node, config);
 }
 
 /* "service" or "guest"; NULL for anything else. */

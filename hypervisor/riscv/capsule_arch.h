@@ -3,11 +3,13 @@
 #define RISCV_CAPSULE_ARCH_H
 
 #include "addr.h"
+#include "isa.h"
 #include <stdint.h>
 
 struct machine;
 
 struct capsule_arch {
+    struct isa isa;          /* what it may use, and its device tree lists */
     struct machine *machine; /* the virtual devices; NULL while the capsule has no memory */
     /* gstage.c */
     struct hpa gstage_root;

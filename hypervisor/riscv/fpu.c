@@ -81,7 +81,7 @@ static void open_to_guest(struct hart *hart, struct vcpu *vcpu, bool open)
 {
     vcpu->arch.mstatus &= ~(STATUS_FS | STATUS_VS);
     if (open)
-        vcpu->arch.mstatus |= STATUS_FS_CLEAN | STATUS_VS_CLEAN;
+        vcpu->arch.mstatus |= vcpu->arch.units & (STATUS_FS_CLEAN | STATUS_VS_CLEAN);
     hart->arch.fp_loaded = open;
     /* Without a time CSR, reads of it are ours to emulate. */
     if (open && hart->arch.features.time && hart->arch.features.delegates_illegal)
@@ -143,7 +143,7 @@ void fpu_set(struct hart *hart, struct vcpu *vcpu, unsigned number, uint64_t val
     save(hart, vcpu, true, false);
     vcpu->arch.fp.f[number] = value;
     restore_fp(&hart->arch.features, &vcpu->arch.fp);
-    vcpu->arch.mstatus |= STATUS_FS; /* dirty */
+    vcpu->arch.mstatus |= vcpu->arch.units & STATUS_FS; /* dirty */
     if (hart->arch.features.h)
         csr_set(CSR_VSSTATUS, STATUS_FS);
 }

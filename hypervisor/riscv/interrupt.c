@@ -54,7 +54,7 @@ bool interrupt_clear_software(struct vcpu *vcpu)
 void interrupt_set_timer(struct vcpu *vcpu, uint64_t deadline)
 {
     struct hart *hart = port_hart();
-    if (hart->arch.features.sstc) {
+    if (vcpu->arch.sstc) {
         if (hart->arch.features.h)
             csr_write(CSR_VSTIMECMP, deadline);
         else
@@ -124,5 +124,5 @@ uint64_t interrupt_deadline(const struct hart *hart, const struct vcpu *vcpu)
 {
     if (!(world_sie(hart) & INTERRUPT_ST))
         return UINT64_MAX;
-    return hart->arch.features.sstc ? world_stimecmp(hart) : vcpu->arch.timer;
+    return vcpu->arch.sstc ? world_stimecmp(hart) : vcpu->arch.timer;
 }

@@ -18,6 +18,7 @@
  * - zk, the sum of zkn, zkt and zkr.
  */
 #include "isa.h"
+#include "machine.h"
 #include <string.h>
 
 enum need {
@@ -149,9 +150,35 @@ static const struct {
     {"b", {"zba", "zbb", "zbs"}},
 };
 
+/* What stays: programs and kernels take it for granted, and no hart has a switch for it. */
+static const char fixed[] = "i m a c zicntr zicsr zifencei zmmul zaamo zalrsc zca zcd";
+
+/* What cannot be without some other one, beyond is_met(): it needs it, or is the sum of several. */
+static const struct {
+    const char *name, *needs;
+} dependents[] = {
+    {"zfh", "zfhmin"},
+    {"zkn", "zbkb zbkc zbkx zkne zknd zknh"},
+    {"zks", "zbkb zbkc zbkx zksed zksh"},
+    {"zve32f", "zve32x"},
+    {"zve64x", "zve32x"},
+    {"zve64f", "zve64x zve32f"},
+    {"zve64d", "zve64f"},
+    {"v", "zve64d"},
+    {"zvbb", "zvkb"},
+    {"zvfbfwma", "zvfbfmin zfbfmin"},
+    {"zvfh", "zvfhmin zfhmin"},
+    {"zvkn", "zvkned zvknhb zvkb zvkt"},
+    {"zvknc", "zvkn zvbc"},
+    {"zvkng", "zvkn zvkg"},
+    {"zvks", "zvksed zvksh zvkb zvkt"},
+    {"zvksc", "zvks zvbc"},
+    {"zvksg", "zvks zvkg"},
+};
+
 static bool has(const struct isa *isa, size_t place)
 {
-    return isa->bits[place / 64] >> place % 64 & 1;
+    return place < COUNT && isa->bits[place / 64] >> place % 64 & 1;
 }
 
 static char lower(char c)
@@ -175,12 +202,27 @@ static bool same(const char *name, const char *text, size_t length)
     return i == length && name[i] == '\0';
 }
 
+/* Places are few and names short: no need for anything better. COUNT: there is none. */
+static size_t find(const char *text, size_t length)
+{
+    size_t place = 0;
+
+    while (place < COUNT && !same(table[place].name, text, length))
+        place++;
+    return place;
+}
+
+bool isa_has(const struct isa *isa, const char *name)
+{
+    return has(isa, find(name, strlen(name)));
+}
+
 static void add(struct isa *isa, const char *text, size_t length)
 {
-    for (size_t place = 0; place < COUNT; place++) {
-        if (same(table[place].name, text, length))
-            isa->bits[place / 64] |= 1UL << place % 64;
-    }
+    size_t place = find(text, length);
+
+    if (place < COUNT)
+        isa->bits[place / 64] |= 1UL << place % 64;
 }
 
 static void add_sum(struct isa *isa, const char *text, size_t length)
@@ -304,6 +346,72 @@ void isa_limit(struct isa *isa, const struct hart_features *features)
         if (!is_met(table[place].need, features))
             isa->bits[place / 64] &= ~(1UL << place % 64);
     }
+}
+
+/* Is one of the words of `list`, which are separated by spaces, in the set? */
+static bool has_any(const struct isa *isa, const char *list)
+{
+    for (size_t length; *list; list += length + (list[length] == ' ')) {
+        length = strcspn(list, " ");
+        if (has(isa, find(list, length)))
+            return true;
+    }
+    return false;
+}
+
+/* Until nothing is added: the list need not be in any order. */
+static void add_dependents(struct isa *isa)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < sizeof dependents / sizeof dependents[0]; i++) {
+            if (isa_has(isa, dependents[i].name) || !has_any(isa, dependents[i].needs))
+                continue;
+            add(isa, dependents[i].name, strlen(dependents[i].name));
+            more = true;
+        }
+    }
+}
+
+/* The set of the names; NULL, or the first that is wrong. */
+static const char *read_removals(const char *names, struct isa *removed)
+{
+    struct isa stays = {{0}};
+
+    for (const char *name = fixed; *name; name += strspn(name, " ")) {
+        add(&stays, name, strcspn(name, " "));
+        name += strcspn(name, " ");
+    }
+    for (names += strspn(names, " ,"); *names; names += strspn(names, " ,")) {
+        size_t length = strcspn(names, " ,"), place = COUNT;
+
+        if (*names == '-')
+            place = find(names + 1, length - 1);
+        if (place == COUNT || has(&stays, place))
+            return names;
+        add(removed, names + 1, length - 1);
+        names += length;
+    }
+    return NULL;
+}
+
+const char *isa_remove(struct isa *isa, const char *names)
+{
+    struct isa removed = {{0}};
+    const char *wrong = read_removals(names, &removed);
+
+    if (wrong)
+        return wrong;
+    add_dependents(&removed);
+    isa->bits[0] &= ~removed.bits[0];
+    isa->bits[1] &= ~removed.bits[1];
+    isa_limit(isa, &(struct hart_features){.f = !isa_has(&removed, "f"),
+                                           .d = !isa_has(&removed, "d"),
+                                           .v = !isa_has(&removed, "v"),
+                                           .sstc = !isa_has(&removed, "sstc")});
+    return NULL;
 }
 
 /* Appends, or leaves out what does not fit as a whole. */

@@ -3,6 +3,7 @@
  * wrong can be said; then the rest. Each part takes what makes sense and skips what does not.
  */
 #include "platform.h"
+#include "machine.h"
 #include "devicetree.h"
 #include "driver.h"
 #include "hart.h"
@@ -25,6 +26,7 @@ static const char *bootargs_words = "";
 static uint64_t initrd_start, initrd_size;
 static int serial_node = -1;
 static const struct power_driver *power;
+static struct isa guest_extensions;
 static struct machine_isa guest_isa;
 
 /* Device-tree names of what guests may use for address translation, the smallest first. */
@@ -211,11 +213,15 @@ static struct isa common_isa(void)
 
 void platform_set_hart_features(const struct hart_features *common)
 {
-    struct isa isa = common_isa();
-
-    isa_limit(&isa, common);
-    isa_format(&isa, &guest_isa);
+    guest_extensions = common_isa();
+    isa_limit(&guest_extensions, common);
+    isa_format(&guest_extensions, &guest_isa);
     guest_isa.mmu_type = mmu_types[mmu_type];
+}
+
+const struct isa *platform_guest_extensions(void)
+{
+    return &guest_extensions;
 }
 
 const struct machine_isa *platform_guest_isa(void)

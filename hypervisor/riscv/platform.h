@@ -6,6 +6,7 @@
 #define RISCV_PLATFORM_H
 
 #include "hart_arch.h"
+#include "isa.h"
 #include "serial.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ bool platform_initrd(uint64_t *start, uint64_t *size);
 /* What all harts that run guests were found to have: platform_guest_isa() says no more than that.
  * Call it before the first guest's device tree is made. */
 void platform_set_hart_features(const struct hart_features *common);
+const struct isa *platform_guest_extensions(void);
 
 /* Turns the machine off, or starts it again. They return if it has no device for it. */
 void platform_power_off(bool failed);

@@ -9,6 +9,7 @@
 #include "machine/machine.h"
 #include "platform.h"
 #include "stack.h"
+#include <string.h>
 
 uint64_t port_time(void)
 {
@@ -58,9 +59,23 @@ void port_relax(void)
     __asm__ volatile(".word 0x0100000f" ::: "memory"); /* pause (Zihintpause) */
 }
 
+/* What the harts have, without what its manifest takes away. */
+static enum error take_isa(struct capsule *capsule)
+{
+    capsule->arch.isa = *platform_guest_extensions();
+    const char *wrong = isa_remove(&capsule->arch.isa, capsule->config.isa);
+    if (wrong == NULL)
+        return OK;
+    log_error("capsule %s: isa: '%.*s' is not '-' and an extension that can be left out",
+              capsule->config.name, (int)strcspn(wrong, " ,"), wrong);
+    return ERROR_BAD_IMAGE;
+}
+
 enum error port_capsule_create(struct capsule *capsule)
 {
-    enum error error = isolation_create(capsule);
+    enum error error = take_isa(capsule);
+    if (error == OK)
+        error = isolation_create(capsule);
     if (error == OK)
         error = machine_create(capsule);
     return error;

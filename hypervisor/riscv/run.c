@@ -26,9 +26,13 @@ void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t 
     arch->x[0] = entry.value;
     arch->x[10] = a0;
     arch->x[11] = a1;
-    uint64_t units = STATUS_FS_INITIAL;
-    if (port_vcpu_extra() != 0) /* QEMU 10's vsstatus keeps VS without V, and Linux believes it */
-        units |= STATUS_VS_INITIAL;
+    const struct isa *isa = &vcpu->capsule->arch.isa;
+    if (isa_has(isa, "f"))
+        arch->units |= STATUS_FS;
+    if (isa_has(isa, "v")) /* QEMU 10's vsstatus keeps VS without V, and Linux believes it */
+        arch->units |= STATUS_VS;
+    arch->sstc = isa_has(isa, "sstc");
+    uint64_t units = arch->units & (STATUS_FS_INITIAL | STATUS_VS_INITIAL);
     arch->mstatus = STATUS_MPP_S | STATUS_UXL_64 | STATUS_SXL_64;
     if (h)
         arch->mstatus |= STATUS_MPV;

@@ -42,6 +42,8 @@ struct vcpu_arch {
     uint64_t cause, tval; /* of the last exit: mcause, mtval */
     uint8_t timer_csr;    /* TIMER_CSR_* of offsets.h, for the hart that it is loaded on */
     bool virtual;         /* entered in VS-mode or VU-mode */
+    bool sstc;            /* it may use stimecmp */
+    uint64_t units;       /* of mstatus.FS and VS, those that it may switch on */
 
     uint64_t tval2, tinst; /* of the last exit: mtval2, mtinst */
 

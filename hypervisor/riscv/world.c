@@ -141,11 +141,28 @@ static void forget_stale_translations(struct hart *hart, struct vcpu *vcpu)
     *last = vcpu;
 }
 
-static uint8_t timer_csr(const struct hart_features *features)
+static uint8_t timer_csr(const struct hart_features *features, const struct vcpu *vcpu)
 {
-    if (!features->sstc)
+    if (!vcpu->arch.sstc)
         return TIMER_CSR_NONE;
     return features->h ? TIMER_CSR_VSTIMECMP : TIMER_CSR_STIMECMP;
+}
+
+/* The timer of supervisor mode is the vCPU's, or not there for it (Sstc 1.0, chapter 2): then STIP
+ * or VSTIP is ours to set. world_load() writes a deadline of never into the register, which takes
+ * back what it raised. menvcfg on both kinds of hart: QEMU keeps hvip.VSTIP from machine mode while
+ * it has STCE set there. */
+static void open_timer(struct hart *hart, bool open)
+{
+    if (hart->arch.timer_closed == !open)
+        return;
+    hart->arch.timer_closed = !open;
+    if (open)
+        csr_set(CSR_MENVCFG, ENVCFG_STCE);
+    else
+        csr_clear(CSR_MENVCFG, ENVCFG_STCE);
+    if (hart->arch.features.h)
+        csr_write(CSR_HENVCFG, open ? ENVCFG_STCE : 0);
 }
 
 void world_load(struct hart *hart, struct vcpu *vcpu)
@@ -165,7 +182,9 @@ void world_load(struct hart *hart, struct vcpu *vcpu)
             csr_write(CSR_SENVCFG, s->senvcfg);
         hart->arch.loaded = vcpu;
         vcpu->arch.loaded_on = hart;
-        vcpu->arch.timer_csr = timer_csr(features);
+        vcpu->arch.timer_csr = timer_csr(features, vcpu);
+        if (features->sstc)
+            open_timer(hart, vcpu->arch.sstc);
     } else if (features->h) {
         csr_write(CSR_VSIE, s->sie);
     } else {

@@ -46,6 +46,8 @@ static void print_capsule(const struct capsule_config *config)
            config->is_service ? "service" : "guest", config->name, (unsigned long long)config->ram,
            config->cpus, config->weight, (unsigned long long)config->properties,
            (unsigned long long)config->load);
+    if (config->isa[0])
+        printf(" isa=\"%s\"", config->isa);
     print_blob("kernel", &config->kernel);
     print_blob("initramfs", &config->initramfs);
     print_blob("flash0", &config->flash[0]);

@@ -18,12 +18,14 @@ static struct hart the_hart;
 
 int fake_setup(unsigned vcpus)
 {
+    static const char extensions[] = "i\0m\0a\0f\0d\0c\0zicsr\0zifencei";
     memset(&fake, 0, sizeof fake);
     fake.frequency = 10000000;
     the_hart.arch.alarm = UINT64_MAX;
     fake.console_room = sizeof fake.console;
     strcpy(fake.capsule.config.name, "guest");
     fake.capsule.config.bootargs = "console=ttyS0";
+    fake.capsule.arch.isa = isa_of_list(extensions, sizeof extensions);
     fake.capsule.ram_base = gpa(FAKE_RAM_BASE);
     fake.capsule.ram_size = FAKE_RAM_SIZE;
     fake.capsule.vcpu_count = vcpus;
@@ -341,10 +343,6 @@ void inject_exception(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
 
 const struct machine_isa *platform_guest_isa(void)
 {
-    static const struct machine_isa isa = {
-        .base = "rv64imafdc_zicsr_zifencei",
-        .extensions = "i\0m\0a\0f\0d\0c\0zicsr\0zifencei\0",
-        .mmu_type = "riscv,sv39",
-    };
+    static const struct machine_isa isa = {.mmu_type = "riscv,sv39"};
     return &isa;
 }

@@ -236,6 +236,7 @@ static void good_image(void)
     put_u32("diosix,cpus", 4);
     put_u32("diosix,weight", 250);
     put_string("diosix,bootargs", "console=ttyS0 quiet");
+    put_string("diosix,isa", "-v,-sstc");
     put_u64("diosix,load", 0x80400000);
     put_bytes("diosix,properties", "auto_crash_restart\0console_read\0", 32);
     end_node();
@@ -259,6 +260,7 @@ static void everything_is_read(void **state)
     assert_int_equal(seen[0].properties, 0);
     assert_int_equal(seen[0].load, 0);
     assert_string_equal(seen[0].bootargs, "");
+    assert_string_equal(seen[0].isa, "");
     assert_string_equal(seen[0].description, "");
     assert_null(seen[0].initramfs.data);
     assert_string_equal(seen[1].name, "linux");
@@ -271,6 +273,7 @@ static void everything_is_read(void **state)
     assert_int_equal(seen[1].properties,
                      DIOSIX_PROPERTY_AUTO_CRASH_RESTART | DIOSIX_PROPERTY_CONSOLE_READ);
     assert_string_equal(seen[1].bootargs, "console=ttyS0 quiet");
+    assert_string_equal(seen[1].isa, "-v,-sstc");
     assert_int_equal(seen[1].kernel.size, 10);
     assert_memory_equal(seen[1].kernel.data, "the kernel", 10);
     assert_string_equal(seen[1].kernel.name, "kernel-1");
@@ -444,6 +447,8 @@ static void bad_values_of_a_capsule_are_refused(void **state)
     BAD_VALUE("description", put_bytes("description", "a\0c", 4));
     BAD_VALUE("bootargs", put_bytes("diosix,bootargs", "", 0));
     BAD_VALUE("bootargs", put_string("diosix,bootargs", "a\nb"));
+    BAD_VALUE("diosix,isa is not printable text", put_string("diosix,isa", "-v\n"));
+    BAD_VALUE("diosix,isa is not printable text", put_bytes("diosix,isa", "-v", 2));
     BAD_VALUE("'root' is not a property", put_string("diosix,properties", "root"));
     BAD_VALUE("'' is not a property", put_string("diosix,properties", ""));
     BAD_VALUE("end with NUL", put_bytes("diosix,properties", "console_read\0cons", 17));

@@ -1,5 +1,6 @@
 #include "unit.h"
 #include "isa.h"
+#include "machine.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -110,6 +111,67 @@ static void test_common_part(void **state)
     assert_string_equal(text.base, "rv64imac_zicntr_zicsr_zifencei_svinval");
 }
 
+/* What is left of a hart's string, or what was wrong with the removals. */
+static const char *without(const char *host, const char *removals)
+{
+    static struct machine_isa text;
+    struct isa isa = isa_of_string(host);
+    const char *wrong = isa_remove(&isa, removals);
+
+    isa_format(&isa, &text);
+    return wrong ? wrong : text.base;
+}
+
+static void test_removals(void **state)
+{
+    static const struct {
+        const char *host, *removals, *guest;
+    } cases[] = {
+        {"rv64imac_zba_zbb", "", "rv64imac_zicntr_zicsr_zifencei_zba_zbb"},
+        {"rv64imac_zba_zbb", "-zbb", "rv64imac_zicntr_zicsr_zifencei_zba"},
+        {"rv64imac_zba_zbb", ",-zbb ,, -ZBA,", "rv64imac_zicntr_zicsr_zifencei"},
+        {"rv64imac", "-v", "rv64imac_zicntr_zicsr_zifencei"}, /* not there anyway */
+        {"rv64imafdcv_zvbb_zba_sstc", "-v", "rv64imafdc_zicntr_zicsr_zifencei_zba_sstc"},
+        {"rv64imafdcv_zve64d_zvbb", "-zve32x", "rv64imafdc_zicntr_zicsr_zifencei"},
+        {"rv64imafdcv_zcd_zfh", "-d", "rv64imafc_zicntr_zicsr_zifencei_zfh"},
+        {"rv64imafdcv_zcd_zfh_sstc", "-f", "rv64imac_zicntr_zicsr_zifencei_sstc"},
+        {"rv64imafdc_zfh_zfhmin", "-zfhmin", "rv64imafdc_zicntr_zicsr_zifencei"},
+        {"rv64imac_sstc_zba", "-sstc", "rv64imac_zicntr_zicsr_zifencei_zba"},
+        {"rv64imac_zkn_zbkb_zbkc", "-zbkb", "rv64imac_zicntr_zicsr_zifencei_zbkc"},
+        {"rv64imac_zkn", "-zba", "rv64imac_zicntr_zicsr_zifencei_zkn"},
+        {"rv64imafdcv_zvksg_zvks_zvkt_zvkg", "-zvksh",
+         "rv64imafdcv_zicntr_zicsr_zifencei_zvkg_zvkt"},
+        /* what is wrong */
+        {"rv64imac", "-i", "-i"},
+        {"rv64imac_zba", "-zba,-m,-a", "-m,-a"},
+        {"rv64imac", "-zicsr", "-zicsr"},
+        {"rv64imac", "-zcd", "-zcd"},
+        {"rv64imac", "v", "v"},
+        {"rv64imac", "+v", "+v"},
+        {"rv64imac", "-", "-"},
+        {"rv64imac", "--v", "--v"},
+        {"rv64imac", "-zfuture -v", "-zfuture -v"},
+        {"rv64imac", "-h", "-h"},
+        {"rv64imac", "-v;-f", "-v;-f"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_string_equal(without(cases[i].host, cases[i].removals), cases[i].guest);
+}
+
+static void test_has(void **state)
+{
+    struct isa isa = isa_of_string("rv64imac_zba"), all = {{UINT64_MAX, UINT64_MAX}};
+
+    (void)state;
+    assert_true(isa_has(&isa, "zba"));
+    assert_false(isa_has(&isa, "zb"));
+    assert_false(isa_has(&isa, "zbb"));
+    assert_false(isa_has(&isa, "f"));
+    assert_false(isa_has(&all, "zfuture"));
+}
+
 /* All that the table has fits both forms with room to end the list. */
 static void test_everything_fits(void **state)
 {
@@ -136,6 +198,8 @@ int main(void)
         cmocka_unit_test(test_nonsense),
         cmocka_unit_test(test_list_form),
         cmocka_unit_test(test_common_part),
+        cmocka_unit_test(test_removals),
+        cmocka_unit_test(test_has),
         cmocka_unit_test(test_everything_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,7 @@ name = "flat"
 kernel = "flat.bin"
 load = 0x80400000
 ram = 8388608
+isa = "-V, -zba"
 
 [[guest]]
 name = "elf"
@@ -184,6 +185,7 @@ def test_the_hypervisor_reads_what_it_writes(full, reader):
         f'kernel={files["linux"]} initramfs={files["initramfs"]} entry=0x80200000 '
         'bootargs="console=ttyS0 quiet" description="the whole of it"',
         "guest flat ram=8388608 cpus=1 weight=100 properties=0 load=0x80400000 "
+        'isa="-V, -zba" '
         f'kernel={files["flat.bin"]} entry=0x80400000 bootargs="" description=""',
         "guest elf ram=8388608 cpus=1 weight=100 properties=0 load=0 "
         f'kernel={files["guest.elf"]} entry=0x80200000 bootargs="" description=""',
@@ -522,6 +524,13 @@ def test_a_manifest_that_is_not_there(folder):
     (6, ["printable ASCII"], GUEST + 'description = "\\u001b[31m"\n'),
     (6, ["4096 characters, at most 4095"], GUEST + f'bootargs = "{"x" * 4096}"\n'),
     (6, ["printable ASCII"], GUEST + 'bootargs = """a\nb"""\n'),
+    # extensions
+    (6, ["isa", "must be a string, not an array"], GUEST + 'isa = ["-v"]\n'),
+    (6, ["isa", "'m' cannot be left out"], GUEST + 'isa = "-v,-m"\n'),
+    (6, ["isa", "'zfuture' is no extension"], GUEST + 'isa = "-zfuture -v"\n'),
+    (6, ["isa", "'' is no extension"], GUEST + 'isa = "-"\n'),
+    (6, ["isa", "'v' does not begin with '-'"], GUEST + 'isa = "v"\n'),
+    (6, ["isa", "256 characters, at most 255"], GUEST + f'isa = "{"-v " * 85},"\n'),
     # numbers
     (6, ["cpus", "is 0, must be 1 to 64"], GUEST + "cpus = 0\n"),
     (6, ["cpus", "is 65, must be 1 to 64"], GUEST + "cpus = 65\n"),
@@ -660,6 +669,16 @@ def test_an_image_never_replaces_what_it_is_made_from(folder):
                               capture_output=True, text=True)
         assert done.returncode == 1 and "would be made from" in done.stderr
         assert (folder.path / output).read_bytes() == before
+
+
+def test_it_knows_the_hypervisors_extensions():
+    source = (TOP / "hypervisor/riscv/isa.c").read_text()
+    table = re.findall(r'\{"(\w+)", NEED_', source)
+    fixed = re.search(r'fixed\[\] = "([^"]*)"', source).group(1).split()
+    tool = {}
+    exec(re.search(r"^ISA_REMOVABLE.*?^ISA_MAX", MKDMFS.read_text(), re.M | re.S).group().removesuffix("ISA_MAX"), tool)
+    assert tool["ISA_FIXED"] == fixed
+    assert sorted(tool["ISA_REMOVABLE"]) == sorted(set(table) - set(fixed))
 
 
 def test_an_output_that_cannot_be_written(folder):

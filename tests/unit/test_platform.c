@@ -8,6 +8,7 @@
 #include "driver.h"
 #include "hart.h"
 #include "isa.h"
+#include "machine.h"
 #include "memory.h"
 #include "platform.h"
 #include "port.h"

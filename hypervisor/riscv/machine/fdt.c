@@ -174,12 +174,13 @@ static void cpu(struct writer *writer, unsigned id, const struct machine_isa *is
 
 static void cpus(struct writer *writer, const struct capsule *capsule)
 {
-    const struct machine_isa *isa = platform_guest_isa();
+    struct machine_isa isa = {.mmu_type = platform_guest_isa()->mmu_type};
+    isa_format(&capsule->arch.isa, &isa);
     begin(writer, "cpus");
     cells_below(writer, 1, 0);
     cell(writer, "timebase-frequency", (uint32_t)port_frequency());
     for (unsigned id = 0; id < capsule->vcpu_count; id++)
-        cpu(writer, id, isa);
+        cpu(writer, id, &isa);
     end(writer);
 }
 

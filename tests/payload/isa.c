@@ -1,0 +1,151 @@
+/*
+ * What the device tree lists works, and what it doesn't list raises an illegal instruction wherever
+ * a hart has a switch for it: for the FP and vector units and stimecmp (not with `units=open`: a
+ * hart without H has no switch that the guest doesn't hold), and for all that has to be enabled
+ * first. `without=NAME` and `with=NAME` say what the manifest has left out and left in.
+ */
+#include "payload.h"
+
+#define REGISTER(f7, f3)   ((f7) << 25 | 10U << 20 | 10U << 15 | (f3) << 12 | 10U << 7 | 0x33U)
+#define IMMEDIATE(imm, f3) ((imm) << 20 | 10U << 15 | (f3) << 12 | 10U << 7 | 0x13U)
+#define CSRR(csr)          ((csr) << 20 | 2U << 12 | 10U << 7 | 0x73U)
+
+/* One instruction of an extension, on a0 alone: Unprivileged ISA, instruction listings. */
+static const struct {
+    const char *extension;
+    uint32_t instruction;
+    uint64_t value, result;
+} samples[] = {
+    {"m", REGISTER(1U, 0U), 7, 49},                             /* mul */
+    {"zba", REGISTER(0x10U, 2U), 7, 21},                        /* sh1add */
+    {"zbb", IMMEDIATE(0x602U, 1U), 0xff00ff, 16},               /* cpop */
+    {"zbc", REGISTER(5U, 1U), 3, 5},                            /* clmul */
+    {"zbs", REGISTER(0x24U, 5U), 5, 0},                         /* bext */
+    {"zbkb", REGISTER(4U, 4U), 0x12345678, 0x1234567812345678}, /* pack */
+    {"zbkx", REGISTER(0x14U, 4U), 0, 0},                        /* xperm8 */
+    {"zicond", REGISTER(7U, 5U), 9, 9},                         /* czero.eqz */
+    {"zcb", 0x00019d61, 0x1234, 0x34},                          /* c.zext.b, c.nop */
+    {"zknh", IMMEDIATE(0x100U, 1U), 1, 0x40080400},             /* sha256sum0 */
+    {"zksh", IMMEDIATE(0x108U, 1U), 1, 0x20201},                /* sm3p0 */
+    {"zimop", 0x81c54573, 5, 0},                                /* mop.r.0 */
+    {"svinval", 0x16000073, 5, 5},                              /* sinval.vma */
+    {"zihintpause", 0x0100000f, 5, 5},                          /* pause */
+    {"zicntr", CSRR(0xc02U), 0, 0},                             /* instret */
+};
+
+static char name_buffer[64];
+static const char *name(const char *before, const char *extension)
+{
+    size_t length = strlen(before);
+    memcpy(name_buffer, before, length);
+    memcpy(name_buffer + length, extension, strlen(extension) + 1);
+    return name_buffer;
+}
+
+static void listed(void)
+{
+    for (unsigned i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        if (!isa_has(samples[i].extension))
+            continue;
+        uint64_t result;
+        struct trap trap = try_instruction(samples[i].instruction, samples[i].value, &result);
+        bool counts = !strcmp(samples[i].extension, "zicntr");
+        check(!trap.trapped && (counts || result == samples[i].result),
+              name("works.", samples[i].extension), "scause %lu, result 0x%lx", trap.scause,
+              result);
+    }
+}
+
+static void check_there(struct trap trap, bool there, const char *what)
+{
+    check(there ? !trap.trapped : trap.trapped && trap.scause == CAUSE_ILLEGAL, what,
+          "%s listed; trapped %lu scause %lu", there ? "is" : "is not", trap.trapped, trap.scause);
+}
+
+/* With the guest's own switch on. */
+static void units(void)
+{
+    if (argument("units")) {
+        skip("units", "the hart has no switch for them but the guest's own");
+        return;
+    }
+    csr_set(sstatus, SSTATUS_FS | SSTATUS_VS);
+    check_there(try_instruction(0xf2000053, 0, NULL), isa_has("d"), "unit.d"); /* fmv.d.x f0 */
+    check_there(try_instruction(0xf0000053, 0, NULL), isa_has("f"), "unit.f"); /* fmv.w.x f0 */
+    check_there(try_instruction(CSRR(0x003U), 0, NULL), isa_has("f"), "unit.f.fcsr");
+    check_there(try_instruction(0x0c007057, 0, NULL), isa_has("v"), "unit.v"); /* vsetvli e8,m1 */
+    check_there(try_instruction(CSRR(0xc22U), 0, NULL), isa_has("v"), "unit.v.vlenb");
+    csr_set(sstatus, SSTATUS_FS | SSTATUS_VS);
+    check_there(try_instruction(0xf0000053, 0, NULL), isa_has("f"), "unit.f.again");
+    check_there(try_instruction(0x0c007057, 0, NULL), isa_has("v"), "unit.v.again");
+}
+
+/* The SBI's timer does not need the register. */
+static void timer(void)
+{
+    check_there(try_instruction(CSRR(0x14dU), 0, NULL), isa_has("sstc"), "stimecmp");
+    check_there(try_instruction(0x14d01073, 0, NULL), isa_has("sstc"), "stimecmp.write");
+    for (unsigned round = 0; round < 3; round++) {
+        uint64_t due = time_now() + frequency / 50;
+        csr_write(sie, SIP_STIP);
+        sbi_set_timer(due);
+        do
+            __asm__ volatile("wfi");
+        while (time_now() < due);
+        check_sip(csr_read(sip) & SIP_STIP, "timer.pending", "sip 0x%lx", csr_read(sip));
+        sbi_set_timer(~0UL);
+        check(!(csr_read(sip) & SIP_STIP), "timer.cleared", "sip 0x%lx", csr_read(sip));
+    }
+    csr_write(sie, 0);
+}
+
+/* What firmware must enable and this one doesn't. */
+static void closed(void)
+{
+    static const struct {
+        const char *extension, *what;
+        uint32_t instruction;
+    } instructions[] = {
+        {"zicbom", "closed.cbo_inval", 0x0005200f},    {"zicbom", "closed.cbo_clean", 0x0015200f},
+        {"zicbom", "closed.cbo_flush", 0x0025200f},    {"zicboz", "closed.cbo_zero", 0x0045200f},
+        {"zihpm", "closed.hpmcounter3", CSRR(0xc03U)}, {"zkr", "closed.seed", CSRR(0x015U)},
+    };
+    for (unsigned i = 0; i < sizeof instructions / sizeof instructions[0]; i++) {
+        struct trap trap =
+            try_instruction(instructions[i].instruction, (uint64_t)scratch_pages, NULL);
+        if (isa_has(instructions[i].extension))
+            continue;
+        check_strict(trap.trapped && trap.scause == CAUSE_ILLEGAL, instructions[i].what,
+                     "trapped %lu scause %lu", trap.trapped, trap.scause);
+    }
+}
+
+/* The words of the bootargs end at a space. */
+static bool says(const char *word, char *extension, size_t size)
+{
+    const char *value = argument(word);
+    size_t length = 0;
+    while (value && value[length] && value[length] != ' ' && length < size - 1)
+        length++;
+    memcpy(extension, value, length);
+    extension[length] = '\0';
+    return value != NULL;
+}
+
+static void as_the_manifest_says(void)
+{
+    char extension[32];
+    if (says("without", extension, sizeof extension))
+        check(!isa_has(extension), "manifest.left_out", "%s is listed", extension);
+    if (says("with", extension, sizeof extension))
+        check(isa_has(extension), "manifest.left_in", "%s is not listed", extension);
+}
+
+void payload_main(void)
+{
+    as_the_manifest_says();
+    listed();
+    units();
+    timer();
+    closed();
+}
