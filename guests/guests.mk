@@ -21,7 +21,19 @@ $(GUEST_DEBIAN)/initramfs.cpio.gz: $(CACHE)/guest-debian.list guests/debian/buil
 		guests/newc.py $(shell find guests/debian/root)
 	$(call brief,CPIO,$@)mkdir -p $(@D) && guests/debian/build-initramfs $< guests/debian/root $@
 
-.PHONY: guests guest-debian-native
+# Firmware that a guest can start from: U-Boot for supervisor mode, and EDK2 with its variables.
+GUEST_FIRMWARE := $(BUILD)/guests/firmware
+GUEST_FIRMWARE_FILES := $(GUEST_FIRMWARE)/u-boot.bin \
+	$(GUEST_FIRMWARE)/RISCV_VIRT_CODE.fd $(GUEST_FIRMWARE)/RISCV_VIRT_VARS.fd
+
+$(GUEST_FIRMWARE)/u-boot.bin: $(CACHE)/guest-firmware.list tools/setup/unpack
+	$(call brief,UNPACK,$@)tools/setup/unpack $< $(@D) usr/lib/u-boot/qemu-riscv64_smode/$(@F)
+
+$(GUEST_FIRMWARE)/%.fd: $(CACHE)/guest-firmware.list tools/setup/unpack
+	$(call brief,UNPACK,$@)tools/setup/unpack $< $(@D) usr/share/qemu-efi-riscv64/$(@F)
+
+.PHONY: guests guest-firmware guest-debian-native
+guest-firmware: $(GUEST_FIRMWARE_FILES)
 guests: $(GUEST_FILES)
 
 # The guest without the hypervisor, to compare with.

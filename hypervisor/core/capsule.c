@@ -271,6 +271,8 @@ void capsule_prepare_step(struct vcpu *vcpu)
         sched_block_current(vcpu, capsule->restart_at);
         return;
     }
+    if (!port_capsule_prepare(capsule))
+        return;
     uint64_t from = capsule->ram_base.value + capsule->prepared;
     uint64_t left = capsule->ram_size - capsule->prepared;
     uint64_t step = left < PREPARE_STEP ? left : PREPARE_STEP;

@@ -63,6 +63,11 @@ struct capsule_config {
     struct blob flash[CAPSULE_FLASH_MAX]; /* first contents of a bank; the rest of it is zero */
 };
 
+static inline bool capsule_has_flash(const struct capsule_config *config)
+{
+    return config->flash[0].data || config->flash[1].data;
+}
+
 enum capsule_state {
     CAPSULE_CREATED = DIOSIX_CAPSULE_CREATED,
     CAPSULE_RUNNING = DIOSIX_CAPSULE_RUNNING,

@@ -35,6 +35,9 @@ enum error port_capsule_create(struct capsule *capsule);
 void port_capsule_destroy(struct capsule *capsule);
 /* Puts the virtual devices in their reset state. */
 void port_capsule_reset(struct capsule *capsule);
+/* After that: a short step of filling memory that the machine has beside its RAM. True when there
+ * is nothing left to fill. Nothing of the capsule runs. */
+bool port_capsule_prepare(struct capsule *capsule);
 /* Where a capsule's RAM may lie. */
 struct port_ram {
     uint64_t align;    /* of its host-physical base */

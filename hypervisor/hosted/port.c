@@ -100,6 +100,12 @@ void port_capsule_reset(struct capsule *capsule)
     capsule->arch.resets++;
 }
 
+bool port_capsule_prepare(struct capsule *capsule)
+{
+    (void)capsule;
+    return true;
+}
+
 struct port_ram port_capsule_ram(void)
 {
     return hosted_capsule_ram;

@@ -11,11 +11,14 @@ struct machine;
 struct capsule_arch {
     struct isa isa;          /* what it may use, and its device tree lists */
     struct machine *machine; /* the virtual devices; NULL while the capsule has no memory */
+    /* flash.c: what the guest may read and execute beside its RAM; size 0 when there is none */
+    struct hpa rom_host;
+    uint64_t rom_size;
     /* gstage.c */
     struct hpa gstage_root;
     uint64_t gstage_pages; /* bytes of table pages, root included */
     uint64_t hgatp;
-    uint64_t generation; /* differs for each life of each capsule, so that harts notice */
+    uint64_t generation; /* differs for each life and each map of each capsule: harts notice */
 };
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * The G-stage page table of a capsule (Privileged 1.13, 21.5.1), Sv39x4: a root of four pages and,
- * where the RAM does not fill gigabytes, one page of megapages for each gigabyte. RAM is the only
- * thing in it; every other address faults, and devices are emulated. It is made once, complete, and
- * never changes while the capsule lives. Accessed and dirty bits are set from the start, so the
- * hardware never writes to it.
+ * where the RAM does not fill gigabytes, one page of megapages for each gigabyte. RAM is made once,
+ * complete, and never changes while the capsule lives. Accessed and dirty bits are set from the
+ * start, so the hardware never writes to it. Every other address faults, and devices are emulated;
+ * but for a capsule with flash there is one more page of megapages, for the gigabyte that it is in.
+ * Each entry is written as a whole, so a walk at the same time finds the old or the new one.
  */
 #include "csr.h"
 #include "isolation.h"
@@ -13,6 +14,8 @@
 #define ROOT_SIZE    (4 * PAGE_SIZE)
 #define ROOT_ENTRIES 2048
 #define LEAF         (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D) /* 21.5.1: U is set */
+
+#define LEAF_ROM (PTE_V | PTE_R | PTE_X | PTE_U | PTE_A)
 
 static uint64_t entry(struct hpa address, uint64_t flags)
 {
@@ -55,9 +58,23 @@ static void map_ram(struct capsule *capsule, uint64_t *root, uint64_t *tables)
     }
 }
 
+void gstage_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                 bool shown)
+{
+    uint64_t *root = hpa_pointer(capsule->arch.gstage_root);
+    uint64_t *table = root + (ROOT_SIZE + gigabytes(capsule) * PAGE_SIZE) / sizeof *root;
+    for (uint64_t done = 0; done < size; done += MEGAPAGE_SIZE) {
+        uint64_t leaf = shown ? entry(hpa(host.value + done), LEAF_ROM) : 0;
+        __atomic_store_n(&table[(guest.value + done) / MEGAPAGE_SIZE % 512], leaf,
+                         __ATOMIC_RELAXED);
+    }
+    root[guest.value / GIGAPAGE_SIZE] = entry(hpa_of(table), PTE_V);
+}
+
 enum error gstage_create(struct capsule *capsule)
 {
-    uint64_t size = ROOT_SIZE + gigabytes(capsule) * PAGE_SIZE;
+    uint64_t tables = gigabytes(capsule) + capsule_has_flash(&capsule->config);
+    uint64_t size = ROOT_SIZE + tables * PAGE_SIZE;
     if (first_gigabyte(capsule) + gigabytes(capsule) > ROOT_ENTRIES)
         return ERROR_BAD_CONFIG;
     struct hpa root;

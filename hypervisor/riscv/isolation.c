@@ -11,7 +11,7 @@
 extern char hypervisor_start[], hypervisor_area_end[];
 
 static bool use_gstage;
-static bool have_pmp, have_h;
+static bool have_pmp, have_h, have_third_wall;
 static _Atomic uint64_t generations;     /* lives of capsules so far */
 static _Atomic uint64_t flushes_ordered; /* VMIDs are used again: old translations must go */
 
@@ -19,6 +19,7 @@ void isolation_choose(const struct hart_features *common, bool force_pmp)
 {
     have_h = common->h;
     have_pmp = common->pmp_entries >= 4;
+    have_third_wall = !have_pmp || common->pmp_entries >= PMP_ENTRIES_OF_THREE;
     use_gstage = common->h && common->vmid_bits >= 7 && !(force_pmp && have_pmp);
     if (!use_gstage && !have_pmp)
         panic("these harts have neither the H extension nor 4 PMP entries: nothing can confine a "
@@ -43,8 +44,23 @@ struct port_ram port_capsule_ram(void)
                                  (uintptr_t)hypervisor_area_end - (uintptr_t)hypervisor_start};
 }
 
+/* Flash is at an address of its own and may not be written: that takes translation. */
+static bool can_have_flash(const struct capsule *capsule)
+{
+    if (!use_gstage)
+        log_error("capsule %s: flash needs two-stage translation (the H extension), and isolation "
+                  "here is %s",
+                  capsule->config.name, isolation_name());
+    else if (!have_third_wall)
+        log_error("capsule %s: flash needs %d PMP entries", capsule->config.name,
+                  PMP_ENTRIES_OF_THREE);
+    return use_gstage && have_third_wall;
+}
+
 enum error isolation_create(struct capsule *capsule)
 {
+    if (capsule_has_flash(&capsule->config) && !can_have_flash(capsule))
+        return ERROR_NO_SUPPORT;
     capsule->arch.hgatp = 0;
     if (use_gstage) {
         enum error error = gstage_create(capsule);
@@ -63,13 +79,26 @@ void isolation_destroy(struct capsule *capsule)
     atomic_fetch_add(&flushes_ordered, 1);
 }
 
-/* PMP lets through the capsule's RAM and, for the hardware's page walker, its G-stage tables,
- * which it may only read. What no entry matches is denied to all but machine mode (3.7.1). */
+/* The new generation makes harts where the capsule does not run now forget the old map when it next
+ * does. */
+void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                    bool shown)
+{
+    gstage_show(capsule, guest, host, size, shown);
+    atomic_fetch_add(&flushes_ordered, 1);
+    __atomic_store_n(&capsule->arch.generation, atomic_fetch_add(&generations, 1) + 1,
+                     __ATOMIC_RELEASE);
+}
+
+/* PMP lets through the capsule's RAM, its flash and, for the hardware's page walker, its G-stage
+ * tables, which it may only read. What no entry matches is denied to all but machine mode (3.7.1).
+ */
 static void set_walls(struct capsule *capsule)
 {
     struct pmp_range ram = {capsule->ram_host, capsule->ram_size, PMP_R | PMP_W | PMP_X};
     struct pmp_range tables = {capsule->arch.gstage_root, capsule->arch.gstage_pages, PMP_R};
-    pmp_set(&ram, &tables);
+    struct pmp_range rom = {capsule->arch.rom_host, capsule->arch.rom_size, PMP_R | PMP_X};
+    pmp_set(&ram, &tables, &rom);
 }
 
 /* Cached translations hold PMP's verdicts (3.7.2), so they go with the old setting. On `gstage`
@@ -92,14 +121,15 @@ static void flush_after_switch(struct hart *hart)
 
 void isolation_enter(struct hart *hart, struct capsule *capsule)
 {
-    if (hart->arch.isolation == capsule->arch.generation)
+    uint64_t generation = __atomic_load_n(&capsule->arch.generation, __ATOMIC_ACQUIRE);
+    if (hart->arch.isolation == generation)
         return;
     if (have_pmp)
         set_walls(capsule);
     if (have_h)
         csr_write(CSR_HGATP, capsule->arch.hgatp);
     flush_after_switch(hart);
-    hart->arch.isolation = capsule->arch.generation;
+    hart->arch.isolation = generation;
 }
 
 void isolation_fence(void)

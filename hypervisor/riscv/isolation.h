@@ -19,6 +19,11 @@ const char *isolation_name(void);
 /* Makes and frees what a capsule with RAM in place needs. Holding LOCK_CAPSULE. */
 enum error isolation_create(struct capsule *capsule);
 void isolation_destroy(struct capsule *capsule);
+/* Puts memory of the capsule's, beside its RAM, into its guest-physical space, to be read and
+ * executed but not written, or takes it out again; whole megapages. Holding LOCK_CAPSULE; vCPUs
+ * that run owe a FENCE_G afterwards. `gstage` only: isolation_create() has refused it elsewhere. */
+void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                    bool shown);
 /* Confines what runs next on this hart to the capsule. No locks. */
 void isolation_enter(struct hart *hart, struct capsule *capsule);
 /* Pays a FENCE_G: forgets all translations of the guest-physical kind on this hart. */
@@ -35,10 +40,15 @@ struct pmp_range {
     uint64_t size;        /* 0: none */
     unsigned permissions; /* PMP_R | PMP_W | PMP_X */
 };
-/* All that is not in one of the two ranges is denied to the modes below machine mode. */
-void pmp_set(const struct pmp_range *first, const struct pmp_range *second);
+/* All that is in none of the ranges is denied to the modes below machine mode. A third one takes
+ * PMP_ENTRIES_OF_THREE entries. */
+#define PMP_ENTRIES_OF_THREE 7
+void pmp_set(const struct pmp_range *first, const struct pmp_range *second,
+             const struct pmp_range *third);
 enum error gstage_create(struct capsule *capsule);
 void gstage_destroy(struct capsule *capsule);
+void gstage_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                 bool shown);
 /* Walks the guest's own page tables in software, for harts that do not tell the guest-physical
  * address. See translate.c. */
 bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address);

@@ -92,6 +92,11 @@ void port_capsule_reset(struct capsule *capsule)
     machine_reset(capsule);
 }
 
+bool port_capsule_prepare(struct capsule *capsule)
+{
+    return machine_prepare(capsule);
+}
+
 enum error port_capsule_fdt(struct capsule *capsule, void *buffer, size_t size,
                             uint64_t initrd_start, uint64_t initrd_end)
 {

@@ -9,7 +9,8 @@ PYTEST ?=
 TEST_JOBS ?= 2
 
 .PHONY: test-system test-payload-native
-test-system: $(BUILD)/diosix.elf $(BUILD)/diosix.bin $(PAYLOADS) $(GUEST_FILES) $(SERVICE_FILES) $(QEMU10)
+test-system: $(BUILD)/diosix.elf $(BUILD)/diosix.bin $(PAYLOADS) $(GUEST_FILES) $(SERVICE_FILES) $(QEMU10) \
+		$(GUEST_FIRMWARE_FILES) $(GUEST_DEBIAN)/initrd.gz
 	BUILD=$(BUILD) QEMU=$(QEMU) $(PYTHON) -m pytest -p no:cacheprovider -n $(TEST_JOBS) --dist loadgroup \
 		-q --tb=short -rfE --durations=5 tests/system $(PYTEST)
 

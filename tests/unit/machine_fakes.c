@@ -2,6 +2,7 @@
 #include "machine_fakes.h"
 #include "entry.h"
 #include "inject.h"
+#include "isolation.h"
 #include "lock.h"
 #include "log.h"
 #include "memory.h"
@@ -16,10 +17,20 @@ struct capsule *capsules[CAPSULE_MAX] = {&fake.capsule};
 unsigned capsule_count = 1;
 static struct hart the_hart;
 
+static struct blob next_flash[CAPSULE_FLASH_MAX];
+
+void fake_flash(unsigned bank, const void *bytes, size_t size)
+{
+    next_flash[bank] = (struct blob){bytes, size, "flash"};
+}
+
 int fake_setup(unsigned vcpus)
 {
     static const char extensions[] = "i\0m\0a\0f\0d\0c\0zicsr\0zifencei";
     memset(&fake, 0, sizeof fake);
+    fake.flash_room = SIZE_MAX;
+    memcpy(fake.capsule.config.flash, next_flash, sizeof next_flash);
+    memset(next_flash, 0, sizeof next_flash);
     fake.frequency = 10000000;
     the_hart.arch.alarm = UINT64_MAX;
     fake.console_room = sizeof fake.console;
@@ -125,6 +136,35 @@ void memory_free_pages(void *pages, size_t size)
 {
     (void)size;
     free(pages);
+}
+
+enum error memory_alloc(uint64_t size, uint64_t align, int owner, struct hpa *base)
+{
+    assert_int_equal(owner, fake.capsule.id);
+    if (size > fake.flash_room)
+        return ERROR_NO_MEMORY;
+    fake.flash_size += size;
+    *base = hpa_of(aligned_alloc(align, size));
+    return OK;
+}
+
+void memory_free(struct hpa base, uint64_t size, int owner)
+{
+    assert_int_equal(owner, fake.capsule.id);
+    fake.flash_size -= size;
+    free(hpa_pointer(base));
+}
+
+void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                    bool shown)
+{
+    uint64_t bank = (guest.value - MACHINE_FLASH_BASE) / MACHINE_FLASH_SIZE;
+    assert_true(fake.locked);
+    assert_int_equal(size, MACHINE_FLASH_SIZE);
+    assert_true(host.value >= capsule->arch.rom_host.value &&
+                host.value + size <= capsule->arch.rom_host.value + capsule->arch.rom_size);
+    fake.shows++;
+    fake.shown[bank] = shown;
 }
 
 void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size)

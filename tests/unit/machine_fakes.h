@@ -35,6 +35,9 @@ extern struct fake {
     size_t console_room; /* bytes that the console still takes */
     char console[4096], serial[4096], input[64], serial_input[64];
     size_t console_count, serial_count, input_count, serial_input_count;
+    size_t flash_size, flash_room; /* bytes that the flash has taken, and could */
+    unsigned shows;                /* of isolation_show: calls, and what was shown last */
+    bool shown[CAPSULE_FLASH_MAX];
     bool guest_faults; /* what guest_read answers */
     uint64_t guest_word, guest_address;
     unsigned injected;
@@ -44,6 +47,8 @@ extern struct fake {
     long service_error;
 } fake;
 
+/* For the next fake_setup: first contents of a flash bank; gone afterwards. */
+void fake_flash(unsigned bank, const void *bytes, size_t size);
 /* A capsule with `vcpus` harts, its machine made, its first hart started. */
 int fake_setup(unsigned vcpus);
 int fake_teardown(void);

@@ -40,5 +40,5 @@ $(QEMU10): tools/setup/packages.lock tools/setup/qemu10
 
 .PHONY: setup setup-test qemu10
 setup: $(BUILD)/third_party/dtc/.stamp $(BUILD)/third_party/zlib/.stamp $(GUEST_FILES)
-setup-test: setup $(QEMU10)
+setup-test: setup $(QEMU10) $(GUEST_FIRMWARE_FILES) $(GUEST_DEBIAN)/initrd.gz
 qemu10: $(QEMU10)

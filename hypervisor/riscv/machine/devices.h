@@ -46,11 +46,39 @@ struct rtc {
     struct hart *keeper; /* whose timer looks after the alarm; NULL until one is set */
 };
 
-/* What a device asks of the capsule's life cycle: carried out when its lock is released. */
+#define FLASH_BUFFER_SIZE 128 /* of a bank's two chips together */
+#define FLASH_LOCK_WORDS  2
+
+enum flash_mode {
+    FLASH_ARRAY,
+    FLASH_STATUS,
+    FLASH_IDENTIFIER,
+    FLASH_QUERY
+};
+
+struct flash_bank {
+    uint8_t *contents; /* NULL: no such bank */
+    enum flash_mode mode;
+    uint8_t command; /* whose second cycle is expected; 0 none */
+    uint8_t status;
+    uint64_t locked[FLASH_LOCK_WORDS]; /* a bit for each block */
+    unsigned buffer_left;              /* data cycles to come */
+    uint64_t buffer_place;             /* where in the bank; UINT64_MAX before the first */
+    uint8_t buffer[FLASH_BUFFER_SIZE];
+};
+
+struct flash {
+    struct flash_bank banks[CAPSULE_FLASH_MAX];
+    uint64_t prepared; /* bytes of all banks that have their first contents */
+};
+
+/* What a device asks for that takes no lock to be held: carried out when the capsule's is released.
+ */
 enum machine_wish {
     WISH_NONE,
     WISH_STOP,
-    WISH_RESTART
+    WISH_RESTART,
+    WISH_FENCE /* the guest-physical map has changed */
 };
 
 /* Where a vCPU goes on after a non-retentive suspend; its own hart's alone. */
@@ -65,6 +93,7 @@ struct machine {
     struct uart uart;
     struct plic plic;
     struct rtc rtc;
+    struct flash flash;
     enum machine_wish wish;
     uint64_t console_waiters; /* vCPUs that wait for room in the console, by bit */
     struct suspend suspend[CAPSULE_VCPU_MAX];
@@ -76,6 +105,15 @@ bool plic_access(struct machine *machine, struct mmio *mmio);
 bool rtc_access(struct machine *machine, struct mmio *mmio);
 bool syscon_access(struct machine *machine, struct mmio *mmio);
 bool virtio_empty_access(struct machine *machine, struct mmio *mmio);
+
+bool flash_access(struct machine *machine, struct mmio *mmio);
+
+/* Takes the banks' memory, if the capsule has flash; ERROR_NO_MEMORY. */
+enum error flash_create(struct machine *machine);
+void flash_destroy(struct machine *machine);
+void flash_reset(struct machine *machine);
+/* A step of filling them; true when all is done. */
+bool flash_prepare(struct machine *machine);
 
 void uart_reset(struct machine *machine);
 /* Room for output or new input has appeared. */

@@ -253,6 +253,26 @@ static void virtio(struct writer *writer)
     }
 }
 
+/* As on `virt`: one node for both banks, of those that there are. */
+static void flash(struct writer *writer, const struct capsule *capsule)
+{
+    fdt64_t ranges[CAPSULE_FLASH_MAX][2];
+    unsigned banks = 0;
+    for (unsigned i = 0; i < CAPSULE_FLASH_MAX; i++) {
+        if (!capsule->config.flash[i].data)
+            continue;
+        ranges[banks][0] = cpu_to_fdt64(MACHINE_FLASH_BASE + i * MACHINE_FLASH_SIZE);
+        ranges[banks++][1] = cpu_to_fdt64(MACHINE_FLASH_SIZE);
+    }
+    if (banks == 0)
+        return;
+    begin_at(writer, "flash", fdt64_to_cpu(ranges[0][0]));
+    string(writer, "compatible", "cfi-flash");
+    bytes(writer, "reg", ranges, banks * sizeof ranges[0]);
+    cell(writer, "bank-width", 4);
+    end(writer);
+}
+
 static void soc(struct writer *writer, const struct capsule *capsule)
 {
     begin(writer, "soc");
@@ -290,6 +310,7 @@ static void root(struct writer *writer, const struct capsule *capsule, uint64_t 
     memory(writer, capsule);
     cpus(writer, capsule);
     soc(writer, capsule);
+    flash(writer, capsule);
     syscon_action(writer, "poweroff", "syscon-poweroff", FINISHER_PASS);
     syscon_action(writer, "reboot", "syscon-reboot", FINISHER_RESET);
     end(writer);

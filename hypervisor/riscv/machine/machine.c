@@ -6,6 +6,7 @@
  * or restarting the capsule) it leaves in machine->wish, which is granted after the release.
  */
 #include "devices.h"
+#include "fence.h"
 #include "memory.h"
 #include "sched.h"
 
@@ -23,6 +24,7 @@ static const struct device devices[] = {
      virtio_empty_access},
     {MACHINE_SYSCON_BASE, MACHINE_SYSCON_SIZE, 2 | 4, syscon_access},
     {MACHINE_RTC_BASE, MACHINE_RTC_SIZE, 4, rtc_access},
+    {MACHINE_FLASH_BASE, CAPSULE_FLASH_MAX *MACHINE_FLASH_SIZE, 1 | 2 | 4 | 8, flash_access},
 };
 
 static const struct device *find_device(uint64_t address, unsigned size)
@@ -44,6 +46,9 @@ static void grant(struct capsule *capsule, enum machine_wish wish)
         capsule_stop(capsule);
     else if (wish == WISH_RESTART)
         capsule_restart(capsule);
+    else if (wish == WISH_FENCE)
+        for (unsigned id = 0; id < capsule->vcpu_count; id++)
+            fence_request(capsule->vcpus[id], FENCE_G);
 }
 
 bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool write, uint64_t *value)
@@ -77,6 +82,9 @@ enum error machine_create(struct capsule *capsule)
         return ERROR_NO_MEMORY;
     machine->capsule = capsule;
     capsule->arch.machine = machine;
+    enum error error = flash_create(machine);
+    if (error != OK)
+        return error;
     machine_reset(capsule);
     return OK;
 }
@@ -86,6 +94,7 @@ void machine_destroy(struct capsule *capsule)
     struct machine *machine = capsule->arch.machine;
     if (!machine)
         return;
+    flash_destroy(machine);
     capsule->arch.machine = NULL;
     memory_free_pages(machine, align_up(sizeof *machine, PAGE_SIZE));
 }
@@ -95,11 +104,17 @@ void machine_reset(struct capsule *capsule)
     struct machine *machine = capsule->arch.machine;
     if (!machine)
         return;
+    flash_reset(machine);
     machine->wish = WISH_NONE;
     machine->console_waiters = 0;
     plic_reset(machine);
     uart_reset(machine);
     rtc_reset(machine);
+}
+
+bool machine_prepare(struct capsule *capsule)
+{
+    return flash_prepare(capsule->arch.machine);
 }
 
 static void wake_console_waiters(struct machine *machine)

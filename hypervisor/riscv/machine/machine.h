@@ -26,6 +26,8 @@
 #define MACHINE_VIRTIO_BASE  0x10001000UL
 #define MACHINE_VIRTIO_SIZE  0x1000UL
 #define MACHINE_VIRTIO_COUNT 8
+#define MACHINE_FLASH_BASE   0x20000000UL
+#define MACHINE_FLASH_SIZE   0x2000000UL /* of each bank */
 #define MACHINE_RAM_BASE     0x80000000UL
 
 /* Interrupt sources at the PLIC, as on `virt`. */
@@ -51,6 +53,8 @@ enum error machine_create(struct capsule *capsule);
 void machine_destroy(struct capsule *capsule);
 /* All devices as after power-on. Holding LOCK_CAPSULE. */
 void machine_reset(struct capsule *capsule);
+/* A step of filling what the machine's memories hold at first; true when all is done. */
+bool machine_prepare(struct capsule *capsule);
 /* Console output has drained or input has come. Holding LOCK_CAPSULE. */
 void machine_console_event(struct capsule *capsule);
 
