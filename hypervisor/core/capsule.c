@@ -254,9 +254,9 @@ static void fill(struct capsule *capsule, uint64_t from, uint64_t to)
 static void finish_preparing(struct capsule *capsule)
 {
     const struct load_plan *plan = &capsule->plan;
-    void *fdt = capsule_memory(capsule, plan->fdt, LOAD_FDT_SIZE);
+    void *fdt = capsule_memory(capsule, plan->fdt, plan->fdt_size);
     enum error error =
-        port_capsule_fdt(capsule, fdt, LOAD_FDT_SIZE, plan->initrd_start, plan->initrd_end);
+        port_capsule_fdt(capsule, fdt, plan->fdt_size, plan->initrd_start, plan->initrd_end);
     if (error == OK)
         return;
     log_error("capsule %s: no device tree: %s", capsule->config.name, error_name(error));

@@ -485,7 +485,7 @@ static bool find_place(const struct load_plan *plan, struct ram ram, uint64_t li
 static bool place_extras(const struct load_plan *plan, struct ram ram, uint64_t align,
                          uint64_t initramfs_size, uint64_t *fdt, uint64_t *initramfs)
 {
-    return find_place(plan, ram, ram.end, LOAD_FDT_SIZE, align, fdt) &&
+    return find_place(plan, ram, ram.end, plan->fdt_size, align, fdt) &&
            find_place(plan, ram, *fdt, initramfs_size, PAGE_SIZE, initramfs);
 }
 
@@ -495,6 +495,8 @@ static enum error plan_extras(const struct capsule_config *config, struct ram ra
     const struct blob *blob = &config->initramfs;
     uint64_t size = blob->data ? blob->size : 0;
     uint64_t fdt, initramfs;
+
+    plan->fdt_size = LOAD_FDT_SIZE + (config->cpus > 1 ? (config->cpus - 1) * PAGE_SIZE : 0);
 
     /* A kernel maps the device tree before it knows anything: in a megapage of its own that works
      * for all of them. Where there is no room for that, a page boundary must do. */

@@ -20,6 +20,9 @@
 #define LOAD_SEGMENT_MAX (LOAD_ELF_MAX + 1 + 8) /* and the initramfs, and blobs */
 #define LOAD_FDT_SIZE    (64UL * 1024)          /* room for the guest's device tree */
 
+/* Room for the guest's device tree; with several harts, a page more for each of the others. */
+#define LOAD_FDT_SIZE (64UL * 1024)
+
 struct capsule_config;
 
 struct load_segment {
@@ -33,7 +36,8 @@ struct load_plan {
     struct load_segment segments[LOAD_SEGMENT_MAX];
     unsigned count;
     struct gpa entry;
-    struct gpa fdt;                    /* LOAD_FDT_SIZE bytes, page-aligned, no segment there */
+    uint64_t fdt_size;
+    struct gpa fdt;                    /* fdt_size bytes, page-aligned, no segment there */
     uint64_t initrd_start, initrd_end; /* GPA; both 0 without an initramfs */
 };
 

@@ -117,7 +117,7 @@ static void test_ram_at_reset(void **state)
 
         if (address >= ENTRY && address < ENTRY + sizeof kernel)
             continue;
-        if (*byte != (address >= fdt && address < fdt + LOAD_FDT_SIZE ? 0xfd : 0))
+        if (*byte != (address >= fdt && address < fdt + capsule->plan.fdt_size ? 0xfd : 0))
             fail_msg("0x%lx holds 0x%x", (unsigned long)address, *byte);
     }
     assert_int_equal(capsule->vcpus[0]->arch.entry, ENTRY);

@@ -118,11 +118,11 @@ static void assert_sound(uint64_t base, uint64_t size)
         assert_true(start >= end && segment->size <= base + size - start);
         assert_true(segment->data_size <= segment->size);
         assert_true(start + segment->size <= plan.fdt.value ||
-                    plan.fdt.value + LOAD_FDT_SIZE <= start);
+                    plan.fdt.value + plan.fdt_size <= start);
         end = start + segment->size;
     }
     assert_int_equal(plan.fdt.value % PAGE_SIZE, 0);
-    assert_true(plan.fdt.value >= base && plan.fdt.value + LOAD_FDT_SIZE <= base + size);
+    assert_true(plan.fdt.value >= base && plan.fdt.value + plan.fdt_size <= base + size);
 }
 
 static void assert_planned(uint64_t base, uint64_t size)
@@ -478,6 +478,17 @@ static void small_ram_is_used_to_the_last_page(void **state)
     assert_int_equal(loader_plan(&config, gpa(RAM_BASE), 2 * MiB, &plan, &reason), ERROR_NO_MEMORY);
 }
 
+static void more_harts_get_a_larger_tree(void **state)
+{
+    (void)state;
+    use_linux(4096, 0, 2 * MiB - LOAD_FDT_SIZE - 3 * PAGE_SIZE);
+    config.cpus = 4;
+    assert_planned(RAM_BASE, 2 * MiB);
+    assert_int_equal(plan.fdt.value, RAM_BASE + 2 * MiB - LOAD_FDT_SIZE - 3 * PAGE_SIZE);
+    config.cpus = 5;
+    assert_int_equal(loader_plan(&config, gpa(RAM_BASE), 2 * MiB, &plan, &reason), ERROR_NO_MEMORY);
+}
+
 static void a_segment_at_the_end_of_ram_is_avoided(void **state)
 {
     struct elf_file file = elf(ET_EXEC, RAM_BASE, RAM_BASE);
@@ -638,6 +649,7 @@ int main(void)
         TEST(missing_and_compressed_kernels_are_refused),
         TEST(ram_that_wraps_is_refused),
         TEST(small_ram_is_used_to_the_last_page),
+        TEST(more_harts_get_a_larger_tree),
         TEST(a_segment_at_the_end_of_ram_is_avoided),
         TEST(blobs_go_to_their_addresses),
         TEST(device_tree_and_initramfs_avoid_blobs),

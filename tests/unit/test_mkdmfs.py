@@ -610,6 +610,8 @@ def test_an_unreadable_file(folder):
     (6, ["load", "not an address"], b"flat" * 100, "load = -4\n"),
     (5, ["too small", "initramfs 8192", "34M is the least"], linux(image_size=30 * MiB), ""),
     (5, ["too small", "36M is the least"], linux(image_size=32 * MiB), ""),
+    (5, ["too small", "device tree 323584", "34M is the least"],
+     linux(image_size=30 * MiB - 128 * 1024), "cpus = 64\n"),
     (5, ["too small"], linux(image_size=1 << 63), ""),
     (5, ["too small", "34M is the least"], elf(memory=32 * MiB - 4096, address=0x80000000), ""),
 ], ids=short)

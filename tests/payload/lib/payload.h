@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HARTS_MAX 8
+#define HARTS_MAX 64
 
 void payload_main(void);
 /* Before anything else; only memory_zero has one of its own. */
