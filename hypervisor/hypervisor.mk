@@ -39,7 +39,7 @@ $(HV_BUILD)/%.o: hypervisor/%.S $(BUILD)/config/compile
 $(HV_BUILD)/riscv/string.o: HV_CFLAGS += -fno-builtin
 
 # For speed whatever the rest is built for.
-$(HV_BUILD)/riscv/fast.o: HV_CFLAGS += -O2
+$(HV_BUILD)/riscv/fast.o $(HV_BUILD)/core/pqueue.o: HV_CFLAGS += -O2
 
 # The one file with FP instructions; it is called only on harts that have them.
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g

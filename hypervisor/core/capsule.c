@@ -30,17 +30,24 @@ const char *capsule_state_name(enum capsule_state state)
 
 enum error capsule_create(const struct capsule_config *config, struct capsule **result)
 {
-    if (capsule_count == CAPSULE_MAX)
+    struct capsule *capsule = NULL;
+    if (capsule_count < CAPSULE_MAX)
+        capsule = memory_alloc_pages(sizeof *capsule);
+    if (capsule == NULL) {
+        log_error("capsule %s: no memory for one more capsule", config->name);
         return ERROR_NO_MEMORY;
-    struct capsule *capsule = memory_alloc_pages(sizeof *capsule);
-    if (capsule == NULL)
-        return ERROR_NO_MEMORY;
+    }
     capsule->id = (int)capsule_count;
     capsule->config = *config;
     capsule->lock.rank = LOCK_CAPSULE;
     capsule->state = CAPSULE_CREATED;
     capsule->halted = true;
     console_init_capsule(capsule);
+    enum error error = placement_admit(capsule);
+    if (error != OK) {
+        memory_free_pages(capsule, sizeof *capsule);
+        return error;
+    }
     capsules[capsule_count++] = capsule;
     *result = capsule;
     return OK;

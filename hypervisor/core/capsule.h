@@ -21,12 +21,15 @@
 #include "error.h"
 #include "loader.h"
 #include "lock.h"
+#include "placement.h"
 #include "vcpu.h"
 #include <diosix/abi.h>
 
 #define CAPSULE_MAX      64
 #define CAPSULE_VCPU_MAX 64
-#define CAPSULE_WEIGHT   100 /* the default; 1 .. 10000 */
+#define CAPSULE_WEIGHT   100  /* the default; 1 .. 10000 */
+#define CAPSULE_CAP_MAX  6400 /* per cent: all of 64 harts */
+#define CAPSULE_PINS_MAX 64
 
 /* A piece of the image: stays where it is, never written. */
 struct blob {
@@ -53,7 +56,11 @@ struct capsule_config {
     uint64_t properties; /* DIOSIX_PROPERTY_* */
     uint64_t ram;        /* bytes, a multiple of MEGAPAGE_SIZE */
     unsigned cpus, weight;
-    const char *bootargs; /* in the image; never NULL */
+    unsigned cap; /* per cent of a hart's time, for all vCPUs together; 0: no cap */
+    uint32_t pinned[CAPSULE_PINS_MAX]; /* ids of the only harts that its vCPUs may run on */
+    unsigned pinned_count;             /* 0: on all that are not another's alone */
+    bool exclusive;                    /* and no other capsule's */
+    const char *bootargs;              /* in the image; never NULL */
     const char
         *isa; /* abilities of its harts that it goes without, in the port's words; never NULL */
     struct blob kernel, initramfs;
@@ -110,6 +117,9 @@ struct capsule {
     unsigned restarts, crashes_in_a_row;
     uint64_t started_at;
     uint64_t past_run_time;         /* ticks run in earlier lives */
+    struct hart_set *set, own_set;  /* where its vCPUs may run; LOCK_SCHED */
+    int64_t budget;                 /* ticks that its cap leaves; below 0: owed; LOCK_SCHED */
+    uint64_t period_end;            /* when there is more; LOCK_SCHED */
     unsigned running;               /* vCPUs on harts; LOCK_SCHED */
     bool halted;                    /* none may be chosen; LOCK_SCHED */
     struct capsule_console console; /* LOCK_CONSOLE */
@@ -119,7 +129,8 @@ struct capsule {
 extern struct capsule *capsules[CAPSULE_MAX];
 extern unsigned capsule_count;
 
-/* At boot: makes a capsule from its configuration, in state CREATED. */
+/* At boot: makes a capsule from its configuration, in state CREATED, if there are harts for it.
+ * What goes wrong is logged. */
 enum error capsule_create(const struct capsule_config *config, struct capsule **capsule);
 
 /* Where the capsule's RAM will end if it is to be the first of the board's, because there is no

@@ -430,6 +430,39 @@ static bool read_files(struct reader *reader, const struct label *label, int nod
            read_blobs(reader, label, node, config);
 }
 
+/* The harts that its vCPUs are pinned to: a list of ids, none when absent. */
+static bool read_pins(const void *fdt, const struct label *label, int node,
+                      struct capsule_config *config)
+{
+    int length, exclusive;
+    const fdt32_t *ids = fdt_getprop(fdt, node, "diosix,harts", &length);
+
+    config->pinned_count = 0;
+    config->exclusive = fdt_getprop(fdt, node, "diosix,exclusive", &exclusive) != NULL;
+    if (ids && (length < 4 || length % 4 || length / 4 > CAPSULE_PINS_MAX)) {
+        log_error("image: %s: property diosix,harts is not a list of 1 to %d ids", label->text,
+                  CAPSULE_PINS_MAX);
+        return false;
+    }
+    if (config->exclusive && (!ids || exclusive != 0)) {
+        log_error("image: %s: property diosix,exclusive %s", label->text,
+                  ids ? "is not empty" : "needs diosix,harts");
+        return false;
+    }
+    for (; ids && config->pinned_count < (unsigned)length / 4; ids++)
+        config->pinned[config->pinned_count++] = fdt32_ld(ids);
+    return true;
+}
+
+static bool read_cap(const void *fdt, const struct label *label, int node,
+                     struct capsule_config *config)
+{
+    config->cap = 0;
+    if (!has_property(fdt, node, "diosix,cap"))
+        return true;
+    return read_number(fdt, label, node, "diosix,cap", CAPSULE_CAP_MAX, &config->cap);
+}
+
 static uint64_t property_bit(const char *name)
 {
     static const struct {
@@ -487,6 +520,7 @@ static bool read_capsule(struct reader *reader, const struct label *label, int n
            read_ram(fdt, label, node, config) &&
            read_number(fdt, label, node, "diosix,cpus", CAPSULE_VCPU_MAX, &config->cpus) &&
            read_number(fdt, label, node, "diosix,weight", 10000, &config->weight) &&
+           read_cap(fdt, label, node, config) && read_pins(fdt, label, node, config) &&
            read_isa(fdt, label, node, config) && read_load(fdt, label, node, config) &&
            read_properties(fdt, label, node, config) && read_files(reader, label, node, config);
 }

@@ -1,22 +1,38 @@
 /* See sched.h. */
 #include "sched.h"
+#include "cap.h"
 #include "capsule.h"
 #include "lock.h"
-#include "log.h"
+#include "placement.h"
 #include "port.h"
 #include <stddef.h>
 
 #define SLICES_PER_SECOND 100
-#define VIRTUAL_SCALE     16 /* so that dividing by weight does not round short runs away */
+#define LEAST_PER_SECOND  1000 /* as long may each run before it must make room */
+#define VIRTUAL_SCALE     16   /* so that dividing by weight does not round short runs away */
 
 static struct lock sched_lock = LOCK_INITIALIZER(LOCK_SCHED);
-static struct pqueue ready;
-static _Atomic unsigned ready_count; /* of the queue; a hint for those who don't hold the lock */
-static uint64_t virtual_now;         /* never goes back; who wakes up is measured by it */
+static _Atomic unsigned ready_total; /* of all sets; a hint for those who don't hold the lock */
 
 static uint64_t slice(void)
 {
     return port_frequency() / SLICES_PER_SECOND;
+}
+
+static uint64_t least_slice(void)
+{
+    return port_frequency() / LEAST_PER_SECOND;
+}
+
+/* Light ones get shorter slices: they have to wait long for the next. */
+static uint64_t slice_of(const struct vcpu *vcpu)
+{
+    uint64_t weight = vcpu->capsule->config.weight;
+    if (weight >= CAPSULE_WEIGHT)
+        return slice();
+    if (weight <= CAPSULE_WEIGHT * SLICES_PER_SECOND / LEAST_PER_SECOND)
+        return least_slice();
+    return slice() * weight / CAPSULE_WEIGHT;
 }
 
 static struct vcpu *vcpu_of_ready(struct pqueue_node *node)
@@ -31,15 +47,32 @@ static struct vcpu *vcpu_of_sleep(struct pqueue_node *node)
 
 /* --- virtual time --- */
 
+static struct hart_set *set_of(const struct vcpu *vcpu)
+{
+    return vcpu->capsule->set;
+}
+
 static uint64_t virtual_ticks(const struct vcpu *vcpu, uint64_t ticks)
 {
     return ticks * VIRTUAL_SCALE * CAPSULE_WEIGHT / vcpu->capsule->config.weight;
 }
 
-/* The virtual time of a running vCPU up to this instant. */
-static uint64_t virtual_time_now(const struct hart *hart, uint64_t now)
+/* The most that one slice can be of virtual time: of the least weight, 1. */
+static uint64_t longest_stride(void)
 {
-    return hart->current->virtual_time + virtual_ticks(hart->current, now - hart->started);
+    return least_slice() * VIRTUAL_SCALE * CAPSULE_WEIGHT;
+}
+
+/* As it compares with the vCPUs of other sets. */
+static uint64_t comparable(const struct vcpu *vcpu)
+{
+    return vcpu->virtual_time + set_of(vcpu)->offset;
+}
+
+/* The same of the one that runs there, up to this instant. */
+static uint64_t comparable_now(const struct hart *hart, uint64_t now)
+{
+    return comparable(hart->current) + virtual_ticks(hart->current, now - hart->started);
 }
 
 static void charge(struct hart *hart, uint64_t now)
@@ -49,40 +82,28 @@ static void charge(struct hart *hart, uint64_t now)
     vcpu->run_time += ticks;
     vcpu->virtual_time += virtual_ticks(vcpu, ticks);
     hart->busy_time += ticks;
+    cap_settle(vcpu->capsule, hart->granted, ticks);
 }
 
-/* --- the ready queue --- */
+/* --- the ready queues --- */
 
-/* Moves on to the one that has had least, of all that run or are ready. */
-static void advance_virtual_now(uint64_t now)
+static unsigned ready_count(void)
 {
-    struct vcpu *first = vcpu_of_ready(pqueue_first(&ready));
-    uint64_t least = first == NULL ? UINT64_MAX : first->virtual_time;
-    for (unsigned i = 0; i < hart_count; i++)
-        if (harts[i]->current != NULL && virtual_time_now(harts[i], now) < least)
-            least = virtual_time_now(harts[i], now);
-    if (least != UINT64_MAX && least > virtual_now)
-        virtual_now = least;
+    return atomic_load_explicit(&ready_total, memory_order_relaxed);
 }
 
-/* Sleeping earns a credit of one slice and no more: so one that has had less than its share runs
- * at once, and one that slept for long locks nobody out. */
 static void join_ready(struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t credit = slice() * VIRTUAL_SCALE;
-    advance_virtual_now(now);
-    if (virtual_now > credit && vcpu->virtual_time < virtual_now - credit)
-        vcpu->virtual_time = virtual_now - credit;
     vcpu->run = VCPU_READY;
     vcpu->ready_since = now;
-    pqueue_insert(&ready, &vcpu->ready, vcpu->virtual_time);
-    atomic_store(&ready_count, ready.count);
+    pqueue_insert(&set_of(vcpu)->ready, &vcpu->ready, vcpu->virtual_time);
+    atomic_store_explicit(&ready_total, ready_count() + 1, memory_order_relaxed);
 }
 
 static void leave_ready(struct vcpu *vcpu)
 {
-    pqueue_remove(&ready, &vcpu->ready);
-    atomic_store(&ready_count, ready.count);
+    pqueue_remove(&set_of(vcpu)->ready, &vcpu->ready);
+    atomic_store_explicit(&ready_total, ready_count() - 1, memory_order_relaxed);
 }
 
 /* --- sleeping --- */
@@ -110,6 +131,16 @@ static void leave_sleepers(struct vcpu *vcpu)
     update_first_deadline(vcpu->hart);
 }
 
+/* Its capsule has used up its time. Any hart may keep it until there is more; this one does. */
+static void sleep_capped(struct vcpu *vcpu)
+{
+    vcpu->run = VCPU_CAPPED;
+    vcpu->hart = port_hart();
+    pqueue_insert(&vcpu->hart->sleepers, &vcpu->sleep, vcpu->capsule->period_end);
+    update_first_deadline(vcpu->hart);
+    sched_update_timer(vcpu->hart);
+}
+
 /* --- finding a hart for a vCPU that has become ready --- */
 
 static bool is_idle(const struct hart *hart)
@@ -117,67 +148,101 @@ static bool is_idle(const struct hart *hart)
     return hart->runs_guests && atomic_load(&hart->online) && hart->current == NULL;
 }
 
-static struct hart *idle_hart(struct hart *preferred)
+static struct hart *idle_hart(const struct hart_set *set)
 {
-    if (preferred != NULL && is_idle(preferred))
-        return preferred;
     for (unsigned i = 0; i < hart_count; i++)
-        if (is_idle(harts[i]))
+        if (placement_has(set, i) && is_idle(harts[i]))
             return harts[i];
     return NULL;
 }
 
-/* The hart whose vCPU has had the most of its share. */
-static struct hart *most_served_hart(uint64_t now)
+/* What goes on on the harts of a set. */
+struct survey {
+    struct hart *idle; /* the preferred one, or any */
+    struct hart
+        *most_served;     /* whose vCPU has had the most of its share; none that leaves anyway */
+    uint64_t most, least; /* virtual times that compare */
+};
+
+static struct survey survey(const struct hart_set *set, const struct hart *preferred, uint64_t now)
 {
-    struct hart *most = NULL;
+    struct survey found = {.least = UINT64_MAX};
     for (unsigned i = 0; i < hart_count; i++) {
         struct hart *hart = harts[i];
-        if (hart->current == NULL || atomic_load(&hart->reschedule))
+        if (!placement_has(set, i))
             continue;
-        if (most == NULL || virtual_time_now(hart, now) > virtual_time_now(most, now))
-            most = hart;
+        if (hart->current == NULL) {
+            if ((found.idle == NULL || hart == preferred) && is_idle(hart))
+                found.idle = hart;
+            continue;
+        }
+        uint64_t had = comparable_now(hart, now);
+        if (had < found.least)
+            found.least = had;
+        if (had >= found.most && !sched_must_leave(hart)) {
+            found.most_served = hart;
+            found.most = had;
+        }
     }
-    return most;
+    return found;
+}
+
+/* Moves a set's clock on to the one that has had least, of those that a new one competes with:
+ * those that run, and those that are ready. */
+static void advance_virtual_now(struct hart_set *set, uint64_t least)
+{
+    struct vcpu *first = vcpu_of_ready(pqueue_first(&set->ready));
+    if (first != NULL && comparable(first) < least)
+        least = comparable(first);
+    if (least != UINT64_MAX && least > set->virtual_now + set->offset)
+        set->virtual_now = least - set->offset;
 }
 
 static void kick(struct hart *hart)
 {
-    if (hart != port_hart())
-        port_kick(hart);
+    if (hart == port_hart())
+        return;
+    hart->kicks++;
+    port_kick(hart);
 }
 
-/* An idle hart is woken. If there is none, the hart whose vCPU has had most must make room: at
- * once if it is ahead by a slice, else at the end of its slice. */
-static void find_hart(struct vcpu *vcpu)
+/* One that has had less than who runs there goes first, but not before that one has had a least
+ * slice, lest they do nothing but change places. Others wait for the end of its slice. */
+static void make_room(struct hart *hart, bool at_once, uint64_t now)
 {
-    struct hart *hart = idle_hart(vcpu->hart);
-    if (hart != NULL) {
-        kick(hart);
+    uint64_t end = at_once ? hart->started + least_slice() : now + slice_of(hart->current);
+    if (end >= atomic_load(&hart->slice_end))
         return;
-    }
-    uint64_t now = port_time();
-    hart = most_served_hart(now);
-    if (hart == NULL)
-        return;
-    uint64_t ahead = vcpu->virtual_time + virtual_ticks(hart->current, slice());
-    if (virtual_time_now(hart, now) >= ahead)
+    atomic_store(&hart->slice_end, end);
+    if (end <= now)
         atomic_store(&hart->reschedule, true);
-    else if (atomic_load(&hart->slice_end) == UINT64_MAX)
-        atomic_store(&hart->slice_end, now + slice());
-    else
-        return;
     if (hart == port_hart())
         sched_update_timer(hart);
     else
-        port_kick(hart); /* which sets its timer anew */
+        kick(hart); /* it sets its timer anew, or leaves */
 }
 
+/* Sleeping earns a credit of one slice and no more: so one that has had less than its share runs
+ * at once, and one that slept for long locks nobody out. It goes to an idle hart; if there is none,
+ * the hart whose vCPU has had most must make room. */
 static void wake_locked(struct vcpu *vcpu)
 {
+    struct hart_set *set = set_of(vcpu);
+    uint64_t now = port_time(), credit = slice() * VIRTUAL_SCALE;
     leave_sleepers(vcpu);
-    join_ready(vcpu, port_time());
-    find_hart(vcpu);
+    if (!cap_allows(vcpu->capsule, now)) {
+        sleep_capped(vcpu);
+        return;
+    }
+    struct survey there = survey(set, vcpu->hart, now);
+    advance_virtual_now(set, there.least);
+    if (set->virtual_now > credit && vcpu->virtual_time < set->virtual_now - credit)
+        vcpu->virtual_time = set->virtual_now - credit;
+    join_ready(vcpu, now);
+    if (there.idle != NULL)
+        kick(there.idle);
+    else if (there.most_served != NULL)
+        make_room(there.most_served, comparable(vcpu) < there.most, now);
 }
 
 static void wake_expired(struct hart *hart, uint64_t now)
@@ -221,8 +286,10 @@ void sched_block_current(struct vcpu *vcpu, uint64_t deadline)
 
 void sched_yield_current(struct vcpu *vcpu)
 {
-    if (atomic_load(&ready_count) > 0)
-        leave_hart(vcpu->hart);
+    if (ready_count() == 0)
+        return;
+    vcpu->yield = true;
+    leave_hart(vcpu->hart);
 }
 
 void sched_wake(struct vcpu *vcpu)
@@ -232,7 +299,8 @@ void sched_wake(struct vcpu *vcpu)
         wake_locked(vcpu);
     } else if (vcpu->run == VCPU_RUNNING) {
         atomic_store(&vcpu->wake_pending, true);
-        kick(vcpu->hart);
+        if (vcpu->hart != port_hart())
+            port_kick(vcpu->hart);
     }
     lock_release(&sched_lock);
 }
@@ -280,16 +348,74 @@ void sched_release(struct capsule *capsule)
 
 /* --- a hart's life --- */
 
+static int places(const struct vcpu *vcpu)
+{
+    return __builtin_popcountl(set_of(vcpu)->harts);
+}
+
+/* Of two sets' firsts, does this one come before that one? If one of them may go to a hart that is
+ * idle, the other does, which has fewer places to go to. */
+static bool comes_before(const struct vcpu *this, const struct vcpu *that)
+{
+    const struct vcpu *wider = places(this) > places(that) ? this : that;
+    if (idle_hart(set_of(wider)) != NULL)
+        return this != wider;
+    return comparable(this) < comparable(that);
+}
+
+/* The clocks of sets that seldom met may have gone different ways: the slower one is moved on, so
+ * that who is ahead has to wait for a bounded time only. */
+static void bring_together(struct vcpu *a, struct vcpu *b)
+{
+    struct vcpu *behind = comparable(a) < comparable(b) ? a : b;
+    uint64_t distance = comparable(behind == a ? b : a) - comparable(behind);
+    if (distance > longest_stride())
+        set_of(behind)->offset += distance - longest_stride();
+}
+
+/* The vCPU that has had least, of those that may run on the hart; NULL: none is ready. */
+static struct vcpu *choose(const struct hart *hart)
+{
+    struct vcpu *chosen = NULL;
+    if (ready_count() == 0)
+        return NULL;
+    for (struct hart_set *set = &placement_shared; set != NULL; set = set->next) {
+        struct vcpu *first = vcpu_of_ready(pqueue_first(&set->ready));
+        if (first == NULL || !placement_has(set, hart->index))
+            continue;
+        if (chosen != NULL)
+            bring_together(chosen, first);
+        if (chosen == NULL || comes_before(first, chosen))
+            chosen = first;
+    }
+    return chosen;
+}
+
 /* More are ready than this hart can take: an idle one may have missed it. */
 static void share_the_rest(void)
 {
-    struct hart *idle = ready.count > 0 ? idle_hart(NULL) : NULL;
-    if (idle != NULL)
-        kick(idle);
+    for (struct hart_set *set = &placement_shared; set != NULL; set = set->next) {
+        struct hart *idle = set->ready.count > 0 ? idle_hart(set) : NULL;
+        if (idle != NULL)
+            kick(idle);
+    }
+}
+
+/* One that can't use its share, because it runs all the time and that is less, keeps a bounded
+ * claim; one that yields goes behind the next. */
+static void rejoin_ready(struct hart *hart, struct vcpu *vcpu, uint64_t now)
+{
+    struct vcpu *first = vcpu_of_ready(pqueue_first(&set_of(vcpu)->ready));
+    struct vcpu *next = vcpu->yield ? choose(hart) : NULL;
+    if (first != NULL && vcpu->virtual_time + longest_stride() < first->virtual_time)
+        vcpu->virtual_time = first->virtual_time - longest_stride();
+    if (next != NULL && comparable(vcpu) <= comparable(next))
+        vcpu->virtual_time += comparable(next) - comparable(vcpu) + 1;
+    join_ready(vcpu, now);
 }
 
 /* Where the vCPU goes that has just left the hart. */
-static void place(struct vcpu *vcpu, uint64_t now)
+static void place(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 {
     if (vcpu->stop || vcpu->capsule->halted) {
         vcpu->run = VCPU_OFF;
@@ -297,7 +423,7 @@ static void place(struct vcpu *vcpu, uint64_t now)
                vcpu->block_until > now) {
         sleep_until(vcpu, vcpu->block_until);
     } else {
-        join_ready(vcpu, now);
+        rejoin_ready(hart, vcpu, now);
     }
 }
 
@@ -305,31 +431,60 @@ static void place(struct vcpu *vcpu, uint64_t now)
 static bool put(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 {
     struct capsule *capsule = vcpu->capsule;
-    advance_virtual_now(now); /* while it still counts as running */
+    if (capsule->set->ready.count == 0) /* else somebody else knows what time it is */
+        advance_virtual_now(capsule->set, survey(capsule->set, NULL, now).least);
     charge(hart, now);
     hart->current = NULL;
     atomic_store(&hart->slice_end, UINT64_MAX);
     bool quiet = --capsule->running == 0 && capsule->halted;
-    place(vcpu, now);
+    place(hart, vcpu, now);
     return quiet;
+}
+
+/* As choose(), but of those whose capsule has time left. */
+static struct vcpu *choose_allowed(const struct hart *hart, uint64_t now)
+{
+    struct vcpu *vcpu;
+    while ((vcpu = choose(hart)) != NULL && !cap_allows(vcpu->capsule, now)) {
+        leave_ready(vcpu);
+        sleep_capped(vcpu);
+    }
+    return vcpu;
+}
+
+static bool somebody_waits(const struct hart *hart)
+{
+    const struct hart_set *set = ready_count() == 0 ? NULL : &placement_shared;
+    while (set != NULL && (set->ready.count == 0 || !placement_has(set, hart->index)))
+        set = set->next;
+    return set != NULL;
+}
+
+/* Without a cap and with nobody waiting, it may stay for ever. */
+static void begin_slice(struct hart *hart, struct vcpu *vcpu, uint64_t now)
+{
+    hart->started = now;
+    hart->granted = cap_take(vcpu->capsule, slice_of(vcpu));
+    bool ends = vcpu->capsule->config.cap != 0 || somebody_waits(hart);
+    atomic_store(&hart->slice_end, ends ? now + hart->granted : UINT64_MAX);
 }
 
 /* The vCPU that has had least comes to the hart; NULL: none is ready. */
 static struct vcpu *take(struct hart *hart, uint64_t now)
 {
-    struct vcpu *vcpu = hart->runs_guests ? vcpu_of_ready(pqueue_first(&ready)) : NULL;
+    struct vcpu *vcpu = hart->runs_guests ? choose_allowed(hart, now) : NULL;
     if (vcpu == NULL)
         return NULL;
     leave_ready(vcpu);
     vcpu->steal_time += now - vcpu->ready_since;
     vcpu->run = VCPU_RUNNING;
     vcpu->hart = hart;
-    vcpu->stop = vcpu->block = false;
+    vcpu->stop = vcpu->block = vcpu->yield = false;
     atomic_store(&vcpu->wake_pending, false);
     vcpu->capsule->running++;
     hart->current = vcpu;
-    hart->started = now;
-    atomic_store(&hart->slice_end, ready.count > 0 ? now + slice() : UINT64_MAX);
+    hart->switches++;
+    begin_slice(hart, vcpu, now);
     return vcpu;
 }
 
@@ -348,7 +503,8 @@ static struct vcpu *change(struct hart *hart, struct vcpu *previous)
     atomic_store(&hart->reschedule, false);
     wake_expired(hart, now);
     struct vcpu *next = take(hart, now);
-    share_the_rest();
+    if (ready_count() > 0)
+        share_the_rest();
     lock_release(&sched_lock);
     return next;
 }
@@ -373,6 +529,7 @@ void sched_run(struct hart *hart)
 void sched_timer(struct hart *hart)
 {
     uint64_t now = port_time();
+    hart->timers++;
     if (atomic_load(&hart->first_deadline) > now && atomic_load(&hart->slice_end) > now)
         return;
     lock_acquire(&sched_lock);

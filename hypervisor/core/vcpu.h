@@ -16,6 +16,7 @@ enum vcpu_run {
     VCPU_READY,   /* waits for a hart, in the ready queue */
     VCPU_RUNNING, /* on a hart */
     VCPU_WAITING, /* waits for an interrupt, an event or its deadline */
+    VCPU_CAPPED,  /* could run, but its capsule's time is used up: waits for the next period */
 };
 
 /* What the guest knows of it. SBI 3.0, 9.3. */
@@ -39,12 +40,13 @@ struct vcpu {
     enum vcpu_run run;
     bool stop;                 /* asked, while running, to go off when it leaves its hart */
     bool block;                /* asked, while running, to wait when it leaves its hart */
+    bool yield;                /* asked, while running, to let another run before it */
     uint64_t block_until;      /* deadline of that wait */
     _Atomic bool wake_pending; /* woken between asking and waiting */
     struct pqueue_node ready;  /* key: virtual run time */
     struct pqueue_node sleep;  /* key: deadline */
     uint64_t virtual_time;     /* ticks run, scaled by weight */
-    struct hart *hart;         /* the one it runs on or last ran on */
+    struct hart *hart;         /* the one it runs on, last ran on, or sleeps at */
     uint64_t run_time;         /* ticks */
     uint64_t steal_time;       /* ticks ready but not running */
     uint64_t ready_since;

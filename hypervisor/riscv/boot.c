@@ -147,9 +147,8 @@ static void print_banner(const char *text, size_t size)
 static void create_capsule(const struct capsule_config *config)
 {
     struct capsule *capsule;
-    enum error error = capsule_create(config, &capsule);
-    if (error != OK)
-        log_error("capsule %s: %s", config->name, error_name(error));
+    if (capsule_create(config, &capsule) != OK)
+        log_error("capsule %s is left out", config->name);
 }
 
 /* The image goes to the top of memory, so that what is free is in one piece, and on a back end that

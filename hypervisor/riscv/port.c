@@ -126,8 +126,10 @@ void port_power_off(void)
         port_halt();
     for (unsigned i = 0; i < hart_count; i++)
         if (atomic_load(&harts[i]->online))
-            log_info("hart %lu used at most %lu of the %u bytes of its stack", harts[i]->id,
-                     stack_used(harts[i]), HART_STACK_SIZE - (unsigned)PAGE_SIZE);
+            log_info("hart %lu used at most %lu of the %u bytes of its stack; %lu switches, "
+                     "interrupted for the scheduler by %lu timers and %lu kicks",
+                     harts[i]->id, stack_used(harts[i]), HART_STACK_SIZE - (unsigned)PAGE_SIZE,
+                     harts[i]->switches, harts[i]->timers, harts[i]->kicks);
     platform_power_off(false);
     log_info("this machine cannot turn itself off: halted");
     port_halt();

@@ -42,10 +42,13 @@ static void print_plan(const struct capsule_config *config)
 
 static void print_capsule(const struct capsule_config *config)
 {
-    printf("%s %s ram=%llu cpus=%u weight=%u properties=%#llx load=%#llx",
-           config->is_service ? "service" : "guest", config->name, (unsigned long long)config->ram,
-           config->cpus, config->weight, (unsigned long long)config->properties,
-           (unsigned long long)config->load);
+    printf(
+        "%s %s ram=%llu cpus=%u weight=%u cap=%u harts=", config->is_service ? "service" : "guest",
+        config->name, (unsigned long long)config->ram, config->cpus, config->weight, config->cap);
+    for (unsigned i = 0; i < config->pinned_count; i++)
+        printf("%s%u", i ? "," : "", config->pinned[i]);
+    printf("%s properties=%#llx load=%#llx", config->exclusive ? ",alone" : "",
+           (unsigned long long)config->properties, (unsigned long long)config->load);
     if (config->isa[0])
         printf(" isa=\"%s\"", config->isa);
     print_blob("kernel", &config->kernel);

@@ -235,6 +235,9 @@ static void good_image(void)
     put_u64("diosix,ram", 256 * MiB);
     put_u32("diosix,cpus", 4);
     put_u32("diosix,weight", 250);
+    put_u32("diosix,cap", 150);
+    put_bytes("diosix,harts", "\0\0\0\3\0\0\1\2", 8);
+    put_bytes("diosix,exclusive", "", 0);
     put_string("diosix,bootargs", "console=ttyS0 quiet");
     put_string("diosix,isa", "-v,-sstc");
     put_u64("diosix,load", 0x80400000);
@@ -257,6 +260,9 @@ static void everything_is_read(void **state)
     assert_true(seen[0].is_service);
     assert_int_equal(seen[0].cpus, 1);
     assert_int_equal(seen[0].weight, CAPSULE_WEIGHT);
+    assert_int_equal(seen[0].cap, 0);
+    assert_int_equal(seen[0].pinned_count, 0);
+    assert_false(seen[0].exclusive);
     assert_int_equal(seen[0].properties, 0);
     assert_int_equal(seen[0].load, 0);
     assert_string_equal(seen[0].bootargs, "");
@@ -269,6 +275,11 @@ static void everything_is_read(void **state)
     assert_int_equal(seen[1].ram, 256 * MiB);
     assert_int_equal(seen[1].cpus, 4);
     assert_int_equal(seen[1].weight, 250);
+    assert_int_equal(seen[1].cap, 150);
+    assert_int_equal(seen[1].pinned_count, 2);
+    assert_int_equal(seen[1].pinned[0], 3);
+    assert_int_equal(seen[1].pinned[1], 0x102);
+    assert_true(seen[1].exclusive);
     assert_int_equal(seen[1].load, 0x80400000);
     assert_int_equal(seen[1].properties,
                      DIOSIX_PROPERTY_AUTO_CRASH_RESTART | DIOSIX_PROPERTY_CONSOLE_READ);
@@ -439,6 +450,15 @@ static void bad_values_of_a_capsule_are_refused(void **state)
     BAD_VALUE("diosix,cpus is not 32 bits", put_u64("diosix,cpus", 1));
     BAD_VALUE("diosix,weight is 10001", put_u32("diosix,weight", 10001));
     BAD_VALUE("diosix,weight is 0", put_u32("diosix,weight", 0));
+    BAD_VALUE("diosix,cap is 0, expected 1 to 6400", put_u32("diosix,cap", 0));
+    BAD_VALUE("diosix,cap is 6401", put_u32("diosix,cap", 6401));
+    BAD_VALUE("diosix,cap is not 32 bits", put_u64("diosix,cap", 50));
+    BAD_VALUE("diosix,harts is not a list", put_bytes("diosix,harts", "", 0));
+    BAD_VALUE("diosix,harts is not a list", put_bytes("diosix,harts", "\0\0\0\1\0\0", 6));
+    BAD_VALUE("diosix,harts is not a list", put_bytes("diosix,harts", (const char *)data, 65 * 4));
+    BAD_VALUE("diosix,exclusive needs", put_bytes("diosix,exclusive", "", 0));
+    BAD_VALUE("diosix,exclusive is not empty", put_u32("diosix,harts", 1);
+              put_u32("diosix,exclusive", 1));
     BAD_VALUE("diosix,load", put_u64("diosix,load", 1UL << 56));
     BAD_VALUE("diosix,load", put_u32("diosix,load", 0x80200000));
     BAD_VALUE("description", put_string("description", text));
@@ -615,6 +635,8 @@ static void assert_seen_is_sound(void)
         assert_true(config->ram > 0 && config->ram % (2 * MiB) == 0 && config->ram <= 1UL << 40);
         assert_in_range(config->cpus, 1, 64);
         assert_in_range(config->weight, 1, 10000);
+        assert_in_range(config->cap, 0, 6400);
+        assert_in_range(config->pinned_count, config->exclusive, 64);
         assert_true(kernel > image_bytes &&
                     kernel + config->kernel.size <= image_bytes + image_size);
         assert_true(!initramfs || (initramfs > image_bytes &&

@@ -142,6 +142,9 @@ bootargs = "console=ttyS0 quiet"
 ram = "1G"
 cpus = 4
 weight = 250
+cap = 150
+harts = [3, 1]
+exclusive = true
 properties = ["capsule_info", "capsule_control", "hv_log_read", "console_read", "console_write"]
 
 [[guest]]
@@ -179,15 +182,15 @@ def test_the_hypervisor_reads_what_it_writes(full, reader):
     assert done.stdout.splitlines() == [
         f"image {size} of {size}",
         f"banner 7 {zlib.crc32(b'Hello!' + bytes([10])):08x}",
-        "service console ram=2097152 cpus=1 weight=100 properties=0x3 load=0 "
+        "service console ram=2097152 cpus=1 weight=100 cap=0 harts= properties=0x3 load=0 "
         f'kernel={files["service.elf"]} entry=0x80000000 bootargs="" description=""',
-        "guest linux ram=1073741824 cpus=4 weight=250 properties=0x7c load=0 "
+        "guest linux ram=1073741824 cpus=4 weight=250 cap=150 harts=3,1,alone properties=0x7c load=0 "
         f'kernel={files["linux"]} initramfs={files["initramfs"]} entry=0x80200000 '
         'bootargs="console=ttyS0 quiet" description="the whole of it"',
-        "guest flat ram=8388608 cpus=1 weight=100 properties=0 load=0x80400000 "
+        "guest flat ram=8388608 cpus=1 weight=100 cap=0 harts= properties=0 load=0x80400000 "
         'isa="-V, -zba" '
         f'kernel={files["flat.bin"]} entry=0x80400000 bootargs="" description=""',
-        "guest elf ram=8388608 cpus=1 weight=100 properties=0 load=0 "
+        "guest elf ram=8388608 cpus=1 weight=100 cap=0 harts= properties=0 load=0 "
         f'kernel={files["guest.elf"]} entry=0x80200000 bootargs="" description=""',
     ]
     assert done.returncode == 0, done.stderr
@@ -501,6 +504,9 @@ def test_a_manifest_that_is_not_there(folder):
     (3, ["must be a string, not an array"], changed('kernel = "linux"', "kernel = []")),
     (6, ["cpus", "must be an integer, not a string"], GUEST + 'cpus = "2"\n'),
     (6, ["weight", "not a boolean"], GUEST + "weight = true\n"),
+    (6, ["cap", "must be an integer, not a float"], GUEST + "cap = 0.5\n"),
+    (6, ["harts", "must be an array of integers, not an integer"], GUEST + "harts = 1\n"),
+    (7, ["exclusive", "must be a boolean, not an integer"], GUEST + "harts = [1]\nexclusive = 1\n"),
     (6, ["load", "not a float"], GUEST + "load = 1.5\n"),
     (5, ["ram", "string or an integer"], changed('ram = "32M"', "ram = 1979-05-27")),
     (6, ["properties", "array of strings, not a string"], GUEST + 'properties = "hv_log_read"\n'),
@@ -536,6 +542,19 @@ def test_a_manifest_that_is_not_there(folder):
     (6, ["cpus", "is 65, must be 1 to 64"], GUEST + "cpus = 65\n"),
     (6, ["weight", "is 0, must be 1 to 10000"], GUEST + "weight = 0\n"),
     (6, ["weight", "is 10001, must be 1 to 10000"], GUEST + "weight = 10001\n"),
+    (6, ["cap", "is 0, must be 1 to 6400"], GUEST + "cap = 0\n"),
+    (6, ["cap", "is 6401, must be 1 to 6400"], GUEST + "cap = 6401\n"),
+    # harts
+    (6, ["harts", "has 0 elements, must have 1 to 64"], GUEST + "harts = []\n"),
+    (6, ["harts", "has 65 elements"], GUEST + f"harts = {list(range(65))}\n"),
+    (6, ["harts", "element 2 is not the id of a hart"], GUEST + "harts = [1, -1]\n"),
+    (6, ["harts", "element 1 is not the id of a hart"], GUEST + "harts = [true]\n"),
+    (6, ["harts", "element 1 is not the id of a hart"], GUEST + "harts = [0x100000000]\n"),
+    (6, ["harts", "2 is there twice"], GUEST + "harts = [2, 1, 2]\n"),
+    (6, ["exclusive", "needs 'harts'"], GUEST + "exclusive = true\n"),
+    (13, ["harts", "2: also those of guest 'linux'", "that one wants them alone"],
+     GUEST + "harts = [1, 2]\nexclusive = true\n" + GUEST.replace('"linux"', '"two"', 1)
+     .replace('kernel = "two"', 'kernel = "linux"') + "harts = [2]\n"),
     (5, ["is not a size"], changed('"32M"', '"lots"')),
     (5, ["is not a size"], changed('"32M"', '"-32M"')),
     (5, ["is not a size"], changed('"32M"', '"32MB"')),
