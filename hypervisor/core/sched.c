@@ -131,29 +131,11 @@ static void leave_sleepers(struct vcpu *vcpu)
     update_first_deadline(vcpu->hart);
 }
 
-/* Its capsule has used up its time. Any hart may keep it until there is more; this one does. */
-static void sleep_capped(struct vcpu *vcpu)
-{
-    vcpu->run = VCPU_CAPPED;
-    vcpu->hart = port_hart();
-    pqueue_insert(&vcpu->hart->sleepers, &vcpu->sleep, vcpu->capsule->period_end);
-    update_first_deadline(vcpu->hart);
-    sched_update_timer(vcpu->hart);
-}
-
 /* --- finding a hart for a vCPU that has become ready --- */
 
 static bool is_idle(const struct hart *hart)
 {
     return hart->runs_guests && atomic_load(&hart->online) && hart->current == NULL;
-}
-
-static struct hart *idle_hart(const struct hart_set *set)
-{
-    for (unsigned i = 0; i < hart_count; i++)
-        if (placement_has(set, i) && is_idle(harts[i]))
-            return harts[i];
-    return NULL;
 }
 
 /* What goes on on the harts of a set. */
@@ -204,6 +186,19 @@ static void kick(struct hart *hart)
         return;
     hart->kicks++;
     port_kick(hart);
+}
+
+/* Its capsule has used up its time: it sleeps, whatever happens, until there is more. */
+static void sleep_capped(struct vcpu *vcpu)
+{
+    for (unsigned i = 0; vcpu->hart == NULL; i++) /* it is new; at least one hart is there */
+        vcpu->hart = atomic_load(&harts[i]->online) ? harts[i] : NULL;
+    sleep_until(vcpu, vcpu->capsule->period_end);
+    vcpu->run = VCPU_CAPPED;
+    if (vcpu->hart == port_hart())
+        sched_update_timer(vcpu->hart);
+    else
+        kick(vcpu->hart);
 }
 
 /* One that has had less than who runs there goes first, but not before that one has had a least
@@ -353,12 +348,20 @@ static int places(const struct vcpu *vcpu)
     return __builtin_popcountl(set_of(vcpu)->harts);
 }
 
-/* Of two sets' firsts, does this one come before that one? If one of them may go to a hart that is
- * idle, the other does, which has fewer places to go to. */
-static bool comes_before(const struct vcpu *this, const struct vcpu *that)
+static bool can_go_elsewhere(const struct vcpu *vcpu, const struct hart *hart)
+{
+    for (unsigned i = 0; i < hart_count; i++)
+        if (harts[i] != hart && placement_has(set_of(vcpu), i) && is_idle(harts[i]))
+            return true;
+    return false;
+}
+
+/* Of two sets' firsts, does this one come to the hart before that one? If the one with more places
+ * to go to finds an idle one among them, the other does. */
+static bool comes_before(const struct vcpu *this, const struct vcpu *that, const struct hart *hart)
 {
     const struct vcpu *wider = places(this) > places(that) ? this : that;
-    if (idle_hart(set_of(wider)) != NULL)
+    if (can_go_elsewhere(wider, hart))
         return this != wider;
     return comparable(this) < comparable(that);
 }
@@ -385,20 +388,33 @@ static struct vcpu *choose(const struct hart *hart)
             continue;
         if (chosen != NULL)
             bring_together(chosen, first);
-        if (chosen == NULL || comes_before(first, chosen))
+        if (chosen == NULL || comes_before(first, chosen, hart))
             chosen = first;
     }
     return chosen;
 }
 
-/* More are ready than this hart can take: an idle one may have missed it. */
-static void share_the_rest(void)
+/* An idle hart takes what waits; if there is none, no hart's slice may be endless. */
+static void share_set(const struct hart_set *set, uint64_t now)
 {
-    for (struct hart_set *set = &placement_shared; set != NULL; set = set->next) {
-        struct hart *idle = set->ready.count > 0 ? idle_hart(set) : NULL;
-        if (idle != NULL)
-            kick(idle);
+    for (unsigned i = 0; i < hart_count; i++) {
+        if (!placement_has(set, i))
+            continue;
+        if (is_idle(harts[i])) {
+            kick(harts[i]);
+            return;
+        }
+        if (harts[i]->current != NULL && atomic_load(&harts[i]->slice_end) == UINT64_MAX)
+            make_room(harts[i], false, now);
     }
+}
+
+/* More are ready than this hart can take: others may have missed it. */
+static void share_the_rest(uint64_t now)
+{
+    for (const struct hart_set *set = &placement_shared; set != NULL; set = set->next)
+        if (set->ready.count > 0)
+            share_set(set, now);
 }
 
 /* One that can't use its share, because it runs all the time and that is less, keeps a bounded
@@ -504,7 +520,7 @@ static struct vcpu *change(struct hart *hart, struct vcpu *previous)
     wake_expired(hart, now);
     struct vcpu *next = take(hart, now);
     if (ready_count() > 0)
-        share_the_rest();
+        share_the_rest(now);
     lock_release(&sched_lock);
     return next;
 }

@@ -1,5 +1,6 @@
 #include "simulation.h"
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,46 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int turn = SIMULATOR;
 static bool ending;
+
+struct capsule_config simulation_config(unsigned cpus, unsigned weight)
+{
+    static const char kernel[] = "a kernel without any header, so it is a flat binary";
+    struct capsule_config config = {.ram = 2 * MEGAPAGE_SIZE,
+                                    .cpus = cpus,
+                                    .weight = weight,
+                                    .bootargs = "",
+                                    .kernel = {kernel, sizeof kernel, "kernel"}};
+
+    snprintf(config.name, sizeof config.name, "capsule%u", capsule_count);
+    return config;
+}
+
+struct capsule *simulation_add(const struct capsule_config *config)
+{
+    struct capsule *capsule;
+
+    if (capsule_create(config, &capsule) != OK || capsule_start(capsule) != OK)
+        abort();
+    for (unsigned i = 1; i < config->cpus; i++) {
+        atomic_store(&capsule->vcpus[i]->hsm, HSM_STARTED);
+        sched_start(capsule->vcpus[i]);
+    }
+    return capsule;
+}
+
+uint64_t simulation_run_time(const struct capsule *capsule)
+{
+    uint64_t ticks = 0;
+
+    for (unsigned i = 0; i < capsule->vcpu_count; i++) {
+        const struct vcpu *vcpu = capsule->vcpus[i];
+
+        ticks += vcpu->run_time;
+        if (vcpu->run == VCPU_RUNNING)
+            ticks += hosted_time - vcpu->hart->started;
+    }
+    return ticks;
+}
 
 static void hand_over(int to, int self)
 {
@@ -87,6 +128,7 @@ static void run(struct vcpu *vcpu)
     struct guest *guest = guest_of(vcpu);
 
     guest->entries++;
+    guest->harts |= UINT64_C(1) << hart->index;
     note_delay(guest);
     if (guest->pause == UINT64_MAX)
         vcpu->arch.interrupt = false;

@@ -14,8 +14,13 @@
 #include "hosted.h"
 #include "sched.h"
 
-#define SIMULATION_STEP  1000UL                   /* ticks: 0.1 ms */
-#define SIMULATION_SLICE (HOSTED_FREQUENCY / 100) /* as the scheduler's */
+#define SECOND      HOSTED_FREQUENCY
+#define MILLISECOND (SECOND / 1000)
+
+#define SIMULATION_STEP 1000UL /* ticks: 0.1 ms */
+/* As the scheduler's: the longest slice, and what each may run before it must make room. */
+#define SIMULATION_SLICE (HOSTED_FREQUENCY / 100)
+#define SIMULATION_LEAST (HOSTED_FREQUENCY / 1000)
 
 struct guest {
     uint64_t burst; /* ticks of work before it waits; 0: it never waits */
@@ -29,9 +34,18 @@ struct guest {
     uint64_t runnable_at; /* when its pause was over or it was woken; 0: noted already */
     uint64_t worst_delay; /* from there to its running */
     unsigned entries;     /* how often it was put on a hart */
+    uint64_t harts;       /* bit i: on hart i */
 };
 
 extern struct guest guests[CAPSULE_MAX][CAPSULE_VCPU_MAX];
+
+/* A capsule's configuration, with a name, 2 MiB of RAM and a kernel. */
+struct capsule_config simulation_config(unsigned cpus, unsigned weight);
+/* Makes such a capsule and starts it; its memory is prepared by the first hart that takes it. All
+ * its vCPUs take part, as after a guest's HSM calls. */
+struct capsule *simulation_add(const struct capsule_config *config);
+/* Ticks that its vCPUs have run, up to this instant. */
+uint64_t simulation_run_time(const struct capsule *capsule);
 
 /* Makes this many harts, the first `maintenance` of them without supervisor mode. */
 void simulation_start(unsigned count, unsigned maintenance);

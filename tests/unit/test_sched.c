@@ -3,13 +3,7 @@
 #include "snapshot.h"
 #include "simulation.h"
 #include "memory.h"
-#include <stdio.h>
-#include <string.h>
-
-#define SECOND      HOSTED_FREQUENCY
-#define MILLISECOND (SECOND / 1000)
-
-static const char kernel[] = "a kernel without any header, so it is a flat binary";
+#include <stdlib.h>
 
 static int setup(void **state)
 {
@@ -19,41 +13,11 @@ static int setup(void **state)
     return 0;
 }
 
-/* A running capsule, with its memory prepared by the first hart that takes it. */
 static struct capsule *add(unsigned cpus, unsigned weight)
 {
-    struct capsule_config config = {.ram = 2 * MEGAPAGE_SIZE,
-                                    .cpus = cpus,
-                                    .weight = weight,
-                                    .bootargs = "",
-                                    .kernel = {kernel, sizeof kernel, "kernel"}};
-    struct capsule *capsule;
+    struct capsule_config config = simulation_config(cpus, weight);
 
-    snprintf(config.name, sizeof config.name, "capsule%u", capsule_count);
-    assert_int_equal(capsule_create(&config, &capsule), OK);
-    assert_int_equal(capsule_start(capsule), OK);
-    return capsule;
-}
-
-/* All its vCPUs take part, as after a guest's HSM calls. */
-static struct capsule *add_all(unsigned cpus, unsigned weight)
-{
-    struct capsule *capsule = add(cpus, weight);
-
-    for (unsigned i = 1; i < cpus; i++) {
-        atomic_store(&capsule->vcpus[i]->hsm, HSM_STARTED);
-        sched_start(capsule->vcpus[i]);
-    }
-    return capsule;
-}
-
-static uint64_t run_time(const struct capsule *capsule)
-{
-    uint64_t ticks = 0;
-
-    for (unsigned i = 0; i < capsule->vcpu_count; i++)
-        ticks += capsule->vcpus[i]->run_time;
-    return ticks;
+    return simulation_add(&config);
 }
 
 /* Per ten thousand: how far a capsule's part of all time is from what it should be. */
@@ -71,16 +35,17 @@ static void check_shares(unsigned count, unsigned cpus)
     uint64_t all = 0;
 
     for (unsigned i = 0; i < 3; i++)
-        capsules_of[i] = add_all(cpus, weights[i]);
+        capsules_of[i] = add(cpus, weights[i]);
     simulation_start(count, 0);
     simulation_run(10 * SECOND);
     simulation_end();
     for (unsigned i = 0; i < 3; i++)
-        all += run_time(capsules_of[i]);
+        all += simulation_run_time(capsules_of[i]);
     /* What the harts were given, all of it but for the slices that still run. */
     assert_in_range(all, count * (10 * SECOND - 2 * SIMULATION_SLICE), count * 10 * SECOND);
     for (unsigned i = 0; i < 3; i++)
-        assert_in_range(share_error(run_time(capsules_of[i]), all, weights[i], 700), 0, 200);
+        assert_in_range(share_error(simulation_run_time(capsules_of[i]), all, weights[i], 700), 0,
+                        200);
 }
 
 static void test_shares_on_one_hart(void **state)
@@ -115,6 +80,24 @@ static void test_a_late_comer_gets_its_share_and_no_more(void **state)
     simulation_end();
     assert_in_range(late->vcpus[0]->run_time, 95 * SECOND / 100, 105 * SECOND / 100);
     assert_true(first->vcpus[0]->run_time - before > 0);
+}
+
+/* Two that each have a hart to themselves must both make room when a third comes. */
+static void test_a_late_comer_beside_two(void **state)
+{
+    struct capsule *first = add(2, 100), *late;
+
+    (void)state;
+    simulation_start(2, 0);
+    simulation_run(SECOND);
+    uint64_t before[] = {first->vcpus[0]->run_time, first->vcpus[1]->run_time};
+
+    late = add(1, 100);
+    simulation_run(3 * SECOND);
+    simulation_end();
+    assert_in_range(late->vcpus[0]->run_time, 19 * SECOND / 10, 21 * SECOND / 10);
+    for (unsigned i = 0; i < 2; i++) /* with the second before, which is charged now */
+        assert_in_range(first->vcpus[i]->run_time - before[i], 28 * SECOND / 10, 31 * SECOND / 10);
 }
 
 /* Sleeping earns no credit: after a long sleep it does not lock others out. */
@@ -170,9 +153,55 @@ static void test_an_interactive_guest_beside_hogs(void **state)
     simulation_run(10 * SECOND);
     simulation_end();
     assert_true(guests[interactive->id][0].bursts > 300);
-    /* A guest that has had less than its share waits for the end of one slice at most. */
+    /* A guest that has had less than its share waits for the least slice at most. */
     assert_in_range(guests[interactive->id][0].worst_delay, 0,
-                    SIMULATION_SLICE + 2 * SIMULATION_STEP);
+                    SIMULATION_LEAST + 2 * SIMULATION_STEP);
+}
+
+/* As many as there are harts may wake at once, beside hogs of several weights. */
+static void test_interactive_guests_on_many_harts(void **state)
+{
+    struct capsule *interactive;
+
+    (void)state;
+    for (unsigned i = 0; i < 8; i++)
+        add(2, i % 2 ? 300 : 10);
+    interactive = add(3, 100);
+    for (unsigned i = 0; i < 3; i++)
+        guests[interactive->id][i] =
+            (struct guest){.burst = 2 * SIMULATION_STEP, .pause = (10 + i) * MILLISECOND};
+    simulation_start(3, 0);
+    simulation_run(2 * SECOND);
+    for (unsigned i = 0; i < 3; i++)
+        guests[interactive->id][i].worst_delay = 0;
+    simulation_run(10 * SECOND);
+    simulation_end();
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(guests[interactive->id][i].bursts > 500);
+        assert_in_range(guests[interactive->id][i].worst_delay, 0,
+                        SIMULATION_LEAST + 2 * SIMULATION_STEP);
+    }
+}
+
+/* Weights that cannot be, since nobody runs on two harts at once: who is to have more than one
+ * hart has one, and when it can have its share again, it has no more than that. */
+static void test_a_share_of_more_than_one_hart(void **state)
+{
+    struct capsule *heavy = add(1, 400), *middle = add(1, 200), *light = add(1, 100), *late;
+
+    (void)state;
+    simulation_start(2, 0);
+    simulation_run(9 * SECOND);
+    assert_in_range(share_error(simulation_run_time(heavy), 18 * SECOND, 1, 2), 0, 200);
+    assert_in_range(share_error(simulation_run_time(middle), 18 * SECOND, 2, 6), 0, 200);
+    assert_in_range(share_error(simulation_run_time(light), 18 * SECOND, 1, 6), 0, 200);
+    late = add(2, 400); /* from now on 7 + 8 weights are on two harts */
+    uint64_t before = simulation_run_time(heavy), all = 2 * 5 * SECOND;
+
+    simulation_run(5 * SECOND);
+    simulation_end();
+    assert_in_range(share_error(simulation_run_time(heavy) - before, all, 4, 15), 0, 1000);
+    assert_in_range(share_error(simulation_run_time(late), all, 8, 15), 0, 1000);
 }
 
 static void test_nobody_starves(void **state)
@@ -189,6 +218,32 @@ static void test_nobody_starves(void **state)
     assert_true(guests[small->id][0].entries > 2);
 }
 
+/* Each of the light ones has its millisecond within its share's time: 60 of weight 1 beside one of
+ * 10000 have one of 10060 parts each. */
+static void test_the_lightest_do_not_starve_beside_the_heaviest(void **state)
+{
+    struct capsule *light[60], *heavy;
+    uint64_t before[60], longest = 10060 * SIMULATION_LEAST;
+
+    (void)state;
+    for (unsigned i = 0; i < 60; i++)
+        light[i] = add(1, 1);
+    simulation_start(1, 0);
+    simulation_run(SECOND);
+    heavy = add(1, 10000);
+    simulation_run(2 * SECOND); /* it begins with a credit */
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < 60; i++)
+            before[i] = simulation_run_time(light[i]);
+        simulation_run(longest + longest / 20);
+        for (unsigned i = 0; i < 60; i++)
+            assert_in_range(simulation_run_time(light[i]) - before[i], SIMULATION_LEAST,
+                            3 * SIMULATION_LEAST);
+    }
+    simulation_end();
+    assert_true(simulation_run_time(heavy) > 98 * 3 * longest / 100);
+}
+
 static void test_yield_gives_the_hart_away(void **state)
 {
     struct capsule *polite = add(1, 100), *hog = add(1, 100);
@@ -199,7 +254,22 @@ static void test_yield_gives_the_hart_away(void **state)
     simulation_run(SECOND);
     simulation_end();
     assert_true(guests[polite->id][0].entries > 20);
-    assert_true(hog->vcpus[0]->run_time > 0);
+    assert_true(hog->vcpus[0]->run_time > 8 * polite->vcpus[0]->run_time);
+}
+
+/* Each goes behind the next, so all have their turn. */
+static void test_yields_go_round(void **state)
+{
+    struct capsule *polite = add(10, 100);
+
+    (void)state;
+    for (unsigned i = 0; i < 10; i++)
+        guests[polite->id][i].yields = true;
+    simulation_start(1, 0);
+    simulation_run(SECOND);
+    simulation_end();
+    for (unsigned i = 0; i < 10; i++)
+        assert_in_range(guests[polite->id][i].entries, 900, 1100);
 }
 
 static void test_a_vcpu_alone_is_not_disturbed(void **state)
@@ -227,7 +297,7 @@ static void test_idle_harts_take_what_is_ready(void **state)
     (void)state;
     simulation_start(4, 0);
     simulation_run(10 * MILLISECOND);
-    capsule = add_all(4, 100);
+    capsule = add(4, 100);
     simulation_run(20 * MILLISECOND);
     for (unsigned i = 0; i < 4; i++) {
         assert_non_null(simulation_hart(i)->current);
@@ -242,7 +312,7 @@ static void test_maintenance_harts_run_no_guests(void **state)
 
     (void)state;
     simulation_start(2, 1);
-    capsule = add_all(3, 100);
+    capsule = add(3, 100);
     simulation_run(SECOND);
     assert_null(simulation_hart(0)->current);
     simulation_end();
@@ -254,7 +324,7 @@ static void test_maintenance_harts_run_no_guests(void **state)
 /* Interrupts at random instants: each is followed by a burst of the guest that waits for it. */
 static void test_no_wake_up_is_lost(void **state)
 {
-    struct capsule *waiters = add_all(6, 100);
+    struct capsule *waiters = add(6, 100);
     uint64_t seed = 7;
 
     (void)state;
@@ -308,7 +378,7 @@ static void test_a_wake_between_asking_and_waiting(void **state)
 
 static void test_deadlines_are_met(void **state)
 {
-    struct capsule *capsule = add_all(8, 100);
+    struct capsule *capsule = add(8, 100);
 
     (void)state;
     for (unsigned i = 0; i < 8; i++)
@@ -326,7 +396,7 @@ static void test_deadlines_are_met(void **state)
 
 static void test_stop_and_start_of_a_vcpu(void **state)
 {
-    struct capsule *capsule = add_all(2, 100);
+    struct capsule *capsule = add(2, 100);
     struct vcpu *vcpu = capsule->vcpus[1];
 
     (void)state;
@@ -348,7 +418,7 @@ static void test_stop_and_start_of_a_vcpu(void **state)
 
 static void test_halted_vcpus_leave_and_come_back(void **state)
 {
-    struct capsule *capsule = add_all(6, 100), *other = add(1, 100);
+    struct capsule *capsule = add(6, 100), *other = add(1, 100);
 
     (void)state;
     guests[capsule->id][4] = (struct guest){.burst = MILLISECOND, .pause = UINT64_MAX};
@@ -359,16 +429,16 @@ static void test_halted_vcpus_leave_and_come_back(void **state)
     simulation_run(2 * SIMULATION_STEP);
     assert_int_equal(capsule->state, CAPSULE_PAUSED);
     assert_int_equal(capsule->running, 0);
-    uint64_t before = run_time(capsule);
+    uint64_t before = simulation_run_time(capsule);
 
     for (unsigned i = 0; i < 6; i++)
         sched_wake(capsule->vcpus[i]); /* interrupts still come */
     simulation_run(SECOND);
-    assert_int_equal(run_time(capsule), before);
+    assert_int_equal(simulation_run_time(capsule), before);
     assert_int_equal(capsule_resume(capsule), OK);
     simulation_run(SECOND);
     simulation_end();
-    assert_true(run_time(capsule) > before + SECOND);
+    assert_true(simulation_run_time(capsule) > before + SECOND);
     assert_true(other->vcpus[0]->run_time > 0);
 }
 
@@ -379,11 +449,16 @@ int main(void)
         cmocka_unit_test_setup(test_shares_with_more_vcpus_than_harts, setup),
         cmocka_unit_test_setup(test_shares_on_many_harts, setup),
         cmocka_unit_test_setup(test_a_late_comer_gets_its_share_and_no_more, setup),
+        cmocka_unit_test_setup(test_a_late_comer_beside_two, setup),
         cmocka_unit_test_setup(test_a_sleeper_does_not_save_up, setup),
         cmocka_unit_test_setup(test_time_that_nobody_wanted_is_not_held_against_it, setup),
         cmocka_unit_test_setup(test_an_interactive_guest_beside_hogs, setup),
+        cmocka_unit_test_setup(test_interactive_guests_on_many_harts, setup),
+        cmocka_unit_test_setup(test_a_share_of_more_than_one_hart, setup),
         cmocka_unit_test_setup(test_nobody_starves, setup),
+        cmocka_unit_test_setup(test_the_lightest_do_not_starve_beside_the_heaviest, setup),
         cmocka_unit_test_setup(test_yield_gives_the_hart_away, setup),
+        cmocka_unit_test_setup(test_yields_go_round, setup),
         cmocka_unit_test_setup(test_a_vcpu_alone_is_not_disturbed, setup),
         cmocka_unit_test_setup(test_idle_harts_take_what_is_ready, setup),
         cmocka_unit_test_setup(test_maintenance_harts_run_no_guests, setup),

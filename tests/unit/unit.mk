@@ -93,6 +93,13 @@ UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched cap placement capsule loader
 	hypervisor/hosted/port.c tests/unit/simulation.c
 test_sched_SOURCES := $(UNIT_LIFE)
 test_sched_LIBS := -lpthread
+test_sched_cost_SOURCES := $(UNIT_LIFE)
+test_sched_cost_LIBS := -lpthread
+$(patsubst %,$(UNIT)/test_sched_cost.d/hypervisor/core/%.o,sched pqueue): UNIT_EXTRA := -fsanitize-coverage=trace-pc
+test_placement_SOURCES := $(UNIT_LIFE)
+test_placement_LIBS := -lpthread
+test_cap_SOURCES := $(UNIT_LIFE)
+test_cap_LIBS := -lpthread
 test_capsule_SOURCES := $(UNIT_LIFE)
 test_capsule_LIBS := -lpthread
 
