@@ -1,34 +1,5 @@
-/* Filling and checking the FP and vector registers. For RV64GCV; called only where they are there. */
+/* Small uses of the FP and vector units, for RV64GCV; called only where they are there. */
     .text
-/* void fp_fill(uint64_t seed): register i gets seed + i. */
-    .globl fp_fill
-fp_fill:
-    .macro fill number
-    addi a0, a0, 1
-    fmv.d.x f\number, a0
-    .endm
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    fill \n
-    .endr
-    ret
-
-/* uint64_t fp_check(uint64_t seed): how many differ. */
-    .globl fp_check
-fp_check:
-    li a1, 0
-    .macro look number
-    addi a0, a0, 1
-    fmv.x.d a2, f\number
-    xor a2, a2, a0
-    snez a2, a2
-    add a1, a1, a2
-    .endm
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    look \n
-    .endr
-    mv a0, a1
-    ret
-
 /* void fp_set_rounding(uint64_t mode), uint64_t fp_rounding(void) */
     .globl fp_set_rounding
 fp_set_rounding:
@@ -37,20 +8,6 @@ fp_set_rounding:
     .globl fp_rounding
 fp_rounding:
     frrm a0
-    ret
-
-/* double as bits: three numbers' sums of 1/i, to see arithmetic survive. */
-    .globl fp_harmonic
-fp_harmonic:
-    fmv.d.x ft0, zero
-    li a1, 1
-    fcvt.d.l ft1, a1
-1:  fcvt.d.l ft2, a0
-    fdiv.d ft2, ft1, ft2
-    fadd.d ft0, ft0, ft2
-    addi a0, a0, -1
-    bnez a0, 1b
-    fmv.x.d a0, ft0
     ret
 
 /* void vector_fill(uint64_t seed): v0..v31, each double word seed + register * 64. */

@@ -9,7 +9,7 @@
  */
 #include "payload.h"
 
-extern void fp_fill(uint64_t seed), thief_read(uint64_t registers[32]);
+extern void fp_fill(uint64_t seed), fp_store(uint64_t registers[32]);
 extern uint64_t fp_check(uint64_t seed);
 /* Executes the page at `code` once, points *entry elsewhere and executes code + 8 without a fence.
  */
@@ -64,7 +64,7 @@ static void thief(void)
         swap(0x00052583, 0x00052107); /* lw a1, 0(a0); flw f2, 0(a0) */
     paging_off();
     csr_set(sstatus, SSTATUS_FS);
-    thief_read(registers);
+    fp_store(registers);
     for (unsigned i = 0; i < 32; i++) {
         stolen += registers[i] >> 40 == SECRET >> 40;
         strange += registers[i] != 0;

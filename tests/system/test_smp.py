@@ -1,10 +1,11 @@
-"""Linux with several vCPUs, on fewer harts, on as many and on more."""
+"""Many vCPUs on one hart, on some and on many: Linux with several, and the registers of them all."""
 
 import hashlib
+import struct
 
 import pytest
 
-from diosix import Machine, linux
+from diosix import Machine, linux, payload
 
 pytestmark = pytest.mark.slow
 
@@ -25,15 +26,28 @@ def zeros(blocks):
     return f"dd if=/dev/zero bs=65536 count={blocks} 2>/dev/null | sha256sum"
 
 
-def load(machine, jobs):
-    """Pipelines side by side, three processes each; every sum must be right."""
-    counts = range(8, 8 + jobs)
-    machine.line(f"for n in {' '.join(map(str, counts))}; do ({zeros('$n')} | sed s/-/$n/ >/tmp/sum$n) & done; "
-                 "wait; cat /tmp/sum*; echo all-done")
-    machine.expect("^all-done$", 120)
+# Floating point in a user program: the bits of a sum.
+HARMONIC = "s=0.0\nfor i in range(1,9999): s+=1/i\n"
+
+
+def harmonic_bits():
+    result = {}
+    exec(HARMONIC, result)
+    return struct.pack("<d", result["s"]).hex()
+
+
+def load(machine, pairs):
+    """Pipelines and programs that calculate, side by side; every result must be right."""
+    counts = range(8, 8 + pairs)
+    script = f"import struct\n{HARMONIC}print(struct.pack('<d', s).hex())\n".replace("\n", "\\n")
+    machine.shell(f'printf "{script}" >/tmp/h.py; echo written', "^written$")
+    machine.line(f"for n in {' '.join(map(str, counts))}; do ({zeros('$n')} | sed s/-/$n/ >/tmp/sum$n) & "
+                 "micropython /tmp/h.py >/tmp/bits$n & done; wait; cat /tmp/sum* /tmp/bits*; echo all-done")
+    machine.expect("^all-done$", 240)
     machine.expect(r"[#%] $")
     for count in counts:
         assert machine.count(f"^{zeros_sum(count)}  {count}$") == 1, f"{count} blocks"
+    assert machine.count(f"^{harmonic_bits()}$") == pairs
 
 
 def offline_and_online(machine, cpu, cpus):
@@ -54,7 +68,34 @@ def test_linux(vcpus, harts, isolation):
         machine.login(360)
         machine.shell("nproc", rf"^{vcpus}$")
         offline_and_online(machine, vcpus - 1, vcpus)
-        load(machine, 8)
+        load(machine, 4)
         machine.shell("dmesg | grep -ciE 'stall|lockup|hung|BUG|Oops|WARNING'", "^0$")
         machine.line("poweroff")
         machine.wait_end(120)
+
+
+@pytest.mark.parametrize("vlen,harts,cpu,append", [
+    pytest.param(128, 1, "", "", id="128-on-1-gstage"),
+    pytest.param(256, 2, "", " isolation=pmp", id="256-on-2-pmp"),
+    pytest.param(512, 1, ",h=off", "", id="512-on-1-no-h"),
+    pytest.param(1024, 2, "", "", id="1024-on-2-gstage"),
+    pytest.param(128, 2, ",h=off,sstc=off", "", id="128-on-2-no-h-no-sstc"),
+])
+def test_registers_do_not_mix(vlen, harts, cpu, append):
+    """Seven vCPUs of three guests, which load, keep and compare all FP and vector state, and whose
+    interrupt handlers use the same registers, beside one that never touches them."""
+    guests = [payload("context", f"context{i}", seed=i + 1, cpus=cpus, rounds=24, round_ms=12)
+              for i, cpus in enumerate((1, 2, 4))] + [payload("canary", beats=3, beat_ms=300)]
+    with Machine(guests, smp=harts, cpu=f"rv64,v=on,vlen={vlen}{cpu}", append="services=no" + append) as machine:
+        for guest in guests:
+            machine.payload_done(guest["name"])
+        assert machine.count(f"vlen {vlen}$") == 3
+
+
+def test_registers_follow_their_vcpu(isolation):
+    """One vCPU that uses the registers goes from hart to hart and back, beside others that do not use
+    them: what it finds on a hart may be its own of an earlier visit."""
+    guests = [payload("context", rounds=60, round_ms=12)]
+    guests += [payload("spin", f"spin{i}", periods=8, period_ms=500) for i in range(3)]
+    with Machine(guests, smp=2, cpu="rv64,v=on", append=f"services=no {isolation}") as machine:
+        machine.payload_done("context")
