@@ -22,6 +22,10 @@ struct writer {
 
 #define NODE_NAME_MAX 32
 
+/* Free bytes that count as the tree's own: boot loaders keep a copy of its size and edit that in
+ * place (U-Boot's `booti` with the tree that U-Boot itself was given). */
+#define EDIT_ROOM 4096
+
 #define UART_CLOCK     0x384000 /* 3.6864 MHz, as on `virt` */
 #define PLIC_NDEV      95
 #define FINISHER_PASS  0x5555
@@ -328,6 +332,8 @@ enum error machine_fdt(struct capsule *capsule, void *buffer, size_t size, uint6
         note(&writer, fdt_finish(buffer));
     if (writer.error != 0)
         return ERROR_NO_MEMORY;
+    if (fdt_totalsize(buffer) + EDIT_ROOM <= size)
+        fdt_set_totalsize(buffer, fdt_totalsize(buffer) + EDIT_ROOM);
     /* libfdt gathers the strings at the end of the buffer; nothing of that is the guest's. */
     memset((char *)buffer + fdt_totalsize(buffer), 0, size - fdt_totalsize(buffer));
     return OK;

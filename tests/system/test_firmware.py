@@ -1,0 +1,142 @@
+"""Guests that are firmware, and what starts from them; kernels and files in the forms that guests come in."""
+
+import gzip
+import struct
+import subprocess
+
+import pytest
+
+from diosix import BUILD, Machine, linux, payload
+
+pytestmark = pytest.mark.slow
+
+FIRMWARE = BUILD / "guests/firmware"
+DEBIAN = BUILD / "guests/debian"
+KERNEL, INITRD = 0x84000000, 0x88000000
+
+
+def edk2(**more):
+    return {"name": "edk2", "flash0": str(FIRMWARE / "RISCV_VIRT_CODE.fd"),
+            "flash1": str(FIRMWARE / "RISCV_VIRT_VARS.fd"), "ram": "256M", **more}
+
+
+# --- U-Boot ----------------------------------------------------------------------------------------
+
+def u_boot(blobs=(), ram="256M"):
+    return {"name": "u-boot", "kernel": str(FIRMWARE / "u-boot.bin"), "ram": ram, "blobs": list(blobs)}
+
+
+def u_boot_prompt(machine):
+    """Its countdown is its own affair: without an answer there is nothing to boot, and the prompt too."""
+    machine.expect("Hit any key", 120)
+    machine.send(" ")
+    machine.expect(r"^=> ?$", 120)
+
+
+def u_boot_command(machine, words, pattern):
+    machine.line(words)
+    match = machine.expect(pattern, 60)
+    machine.expect(r"^=> ?$", 60)
+    return match
+
+
+def test_u_boot(isolation):
+    """To its prompt, twice, and it finds the machine that it was built for; then it starts Linux,
+    which lies in its RAM with an initramfs."""
+    initramfs = DEBIAN / "initramfs.cpio.gz"
+    blobs = [{"file": str(DEBIAN / "linux"), "address": KERNEL}, {"file": str(initramfs), "address": INITRD}]
+    with Machine([u_boot(blobs)], smp=1, mem="512M", append=f"services=no {isolation}") as machine:
+        u_boot_prompt(machine)
+        machine.line("reset")
+        machine.expect("capsule u-boot: restarting", 60)
+        u_boot_prompt(machine)
+        u_boot_command(machine, "version", r"^U-Boot 20\d\d\.\d\d")
+        u_boot_command(machine, "sbi", r"^SBI \d+\.\d+\n(.*\n)*.*Timer Extension\n(.*\n)*.*Hart State Management")
+        u_boot_command(machine, "bdinfo", r"^boot hart += 0x0*0$")
+        u_boot_command(machine, "setenv bootargs console=ttyS0 quiet", "quiet")
+        machine.line(f"booti {KERNEL:x} {INITRD:x}:{initramfs.stat().st_size:x} ${{fdtcontroladdr}}")
+        machine.expect("Starting kernel", 60)
+        machine.login(360)
+        machine.shell("uname -m", "riscv64")
+        machine.line("poweroff")
+        machine.wait_end(120)
+
+
+# --- EDK2 ------------------------------------------------------------------------------------------
+
+def shell_prompt(machine):
+    machine.expect("UEFI Interactive Shell", 240)
+    machine.expect("Press ESC in", 60)
+    machine.send("\x1b")
+    machine.expect("^Shell> ?$", 60)
+
+
+def shell_command(machine, words, pattern):
+    machine.line(words)
+    match = machine.expect(pattern, 60)
+    machine.expect("^Shell> ?$", 60)
+    return match
+
+
+VARIABLE = "setvar diosix -guid 12345678-1234-1234-1234-123456789abc"
+VALUE = r"6B 00 65 00 70 00 74 00"
+
+
+@pytest.mark.parametrize("qemu", ["qemu", "qemu10"])
+def test_edk2(qemu):
+    """To its shell out of flash; a variable that it keeps is in the other bank, until the restart."""
+    with Machine([edk2(cpus=2)], smp=2, mem="512M", qemu=qemu) as machine:
+        shell_prompt(machine)
+        shell_command(machine, VARIABLE + ' -bs -nv =L"kept"', "ept")
+        shell_command(machine, VARIABLE, VALUE)
+        shell_command(machine, "dmem 0x22000880 40", r"k\.e\.p\.t")
+        machine.line("reset")
+        machine.expect("capsule edk2: restarting", 60)
+        shell_prompt(machine)
+        shell_command(machine, VARIABLE, "Unable to get")
+        machine.line("reset -s")
+        machine.expect("capsule edk2: stopped", 60)
+        machine.wait_end()
+
+
+def test_flash_takes_translation():
+    """Said once, clearly, and the other guest runs."""
+    with Machine([edk2(), payload("canary", beats=1)], append="services=no isolation=pmp", mem="512M") as machine:
+        machine.expect("capsule edk2: flash needs two-stage translation .*, and isolation here is pmp")
+        machine.payload_done("canary")
+        machine.wait_end()
+        assert machine.count("edk2") == 1
+
+
+# --- kernels and files -----------------------------------------------------------------------------
+
+def test_debian_installer(isolation):
+    """Debian's kernel with the installer's own initrd, to its first screen."""
+    guest = linux(initramfs=str(DEBIAN / "initrd.gz"), ram="512M", bootargs="console=ttyS0 TERM=linux")
+    with Machine([guest], smp=1, mem="768M", append=f"services=no {isolation}") as machine:
+        machine.expect("Select a language", 600)
+
+
+def zboot(payload_bytes, name):
+    """An EFI program with a compressed kernel inside, as Linux builds it (zboot-header.S)."""
+    header = b"MZ\0\0zimg" + struct.pack("<IIQ", 4096, len(payload_bytes), 0) + name
+    return header.ljust(4096, b"\0") + payload_bytes
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-q", "-c"], input=data, capture_output=True, check=True).stdout
+
+
+def test_packed_kernels(tmp_path):
+    """The same kernel in four packings: each runs."""
+    kernel = (BUILD / "payload/canary.elf").read_bytes()
+    packed = {"gzip": gzip.compress(kernel), "zstd": zstd(kernel), "zboot": zboot(gzip.compress(kernel), b"gzip"),
+              "nested": gzip.compress(zboot(zstd(kernel), b"zstd"))}
+    guests = []
+    for name, data in packed.items():
+        (tmp_path / name).write_bytes(data)
+        guests.append({**payload("canary", name, beats=2, beat_ms=100), "kernel": str(tmp_path / name)})
+    with Machine(guests) as machine:
+        for name in packed:
+            machine.payload_done(name)
+        machine.wait_end()
