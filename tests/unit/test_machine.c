@@ -267,6 +267,22 @@ static void test_tree_without_initrd(void **state)
     assert_null(tree_string("/chosen", "linux,initrd-start"));
 }
 
+/* A boot loader that edits its copy in place overwrites nothing behind it. */
+static void test_tree_has_room_for_changes(void **state)
+{
+    (void)state;
+    make_tree();
+    uint32_t size = fdt_totalsize(tree);
+    char *copy = malloc(size), words[1024];
+    memcpy(copy, tree, size);
+    memset(words, 'w', sizeof words);
+    words[sizeof words - 1] = '\0';
+    int chosen = fdt_path_offset(copy, "/chosen");
+    assert_int_equal(fdt_setprop_string(copy, chosen, "bootargs", words), 0);
+    assert_int_equal(fdt_setprop_u64(copy, chosen, "another-property", 1), 0);
+    free(copy);
+}
+
 /* Whatever the room, an error or a whole tree, and nothing behind the room. */
 static void test_tree_in_too_little_room(void **state)
 {
@@ -336,6 +352,7 @@ int main(void)
         TEST(test_tree_says_what_is_there),
         TEST(test_tree_wires_the_plic),
         TEST(test_tree_without_initrd),
+        TEST(test_tree_has_room_for_changes),
         TEST(test_tree_in_too_little_room),
         TEST(test_tree_of_64_harts_fits),
         TEST(test_dtc_accepts_the_tree),

@@ -330,11 +330,10 @@ enum error machine_fdt(struct capsule *capsule, void *buffer, size_t size, uint6
     root(&writer, capsule, initrd_start, initrd_end);
     if (writer.error == 0)
         note(&writer, fdt_finish(buffer));
-    if (writer.error != 0)
+    if (writer.error != 0 || size - fdt_totalsize(buffer) < EDIT_ROOM)
         return ERROR_NO_MEMORY;
-    if (fdt_totalsize(buffer) + EDIT_ROOM <= size)
-        fdt_set_totalsize(buffer, fdt_totalsize(buffer) + EDIT_ROOM);
     /* libfdt gathers the strings at the end of the buffer; nothing of that is the guest's. */
     memset((char *)buffer + fdt_totalsize(buffer), 0, size - fdt_totalsize(buffer));
+    fdt_set_totalsize(buffer, fdt_totalsize(buffer) + EDIT_ROOM);
     return OK;
 }
