@@ -24,9 +24,9 @@ HV_INCLUDES := -Iinclude -Ihypervisor -Ihypervisor/core -Ihypervisor/riscv -Ihyp
 HV_CFLAGS := $(RISCV_ARCH) -std=gnu17 -ffreestanding -fno-common -fno-pic -ffunction-sections -fdata-sections \
 	-g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-DHART_MAX=$(HARTS_MAX) -DHART_STACK_SIZE=$(HART_STACK_SIZE) \
-	$(if $(filter debug,$(QUALITY)),-O2 -DDEBUG,-Os -DNDEBUG)
+	$(if $(filter debug,$(QUALITY)),-O2 -DDEBUG,-Os -DNDEBUG -flto=auto)
 HV_THIRD_PARTY_CFLAGS := $(filter-out -W% -Os,$(HV_CFLAGS)) -O2 -DFDT_ASSUME_MASK=0 -DDYNAMIC_CRC_TABLE -DZ_SOLO
-HV_LDFLAGS := $(RISCV_ARCH) -nostdlib -static -Wl,--gc-sections \
+HV_LDFLAGS := $(RISCV_ARCH) -Os -flto=auto -ffunction-sections -g -nostdlib -static -Wl,--gc-sections \
 	-Wl,--defsym=LOAD_ADDRESS=$(LOAD_ADDRESS) -Wl,--defsym=HART_STACK_SIZE=$(HART_STACK_SIZE)
 
 $(HV_BUILD)/%.o: hypervisor/%.c $(BUILD)/config/compile $(HV_THIRD_PARTY)
@@ -36,10 +36,11 @@ $(HV_BUILD)/%.o: hypervisor/%.S $(BUILD)/config/compile
 	$(call brief,AS,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_INCLUDES) -MMD -MP -c -o $@ $<
 
 # Loops that are memset and memcpy must not become calls of them.
-$(HV_BUILD)/riscv/string.o: HV_CFLAGS += -fno-builtin
+$(HV_BUILD)/riscv/string.o: HV_CFLAGS += -fno-builtin -fno-lto
 
 # For speed whatever the rest is built for.
-$(HV_BUILD)/riscv/fast.o $(HV_BUILD)/core/pqueue.o: HV_CFLAGS += -O2
+$(patsubst %,$(HV_BUILD)/%.o,core/pqueue $(addprefix riscv/,fast fast_access interrupt isolation translate \
+	machine/machine machine/plic machine/uart)): HV_CFLAGS += -O2
 
 # The one file with FP instructions; it is called only on harts that have them.
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g

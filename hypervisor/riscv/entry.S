@@ -74,6 +74,7 @@ park:
     .balign 4
 guest_enter:
     addi sp, sp, -112
+    sd a0, 104(sp)                 /* for the way back from exit_fast() */
     sd ra, 0(sp)
     sd s0, 8(sp)
     sd s1, 16(sp)
@@ -177,10 +178,8 @@ save_for_c:
     ld sp, VCPU_HOST_SP(a0)
     ld tp, VCPU_HOST_TP(a0)
     csrr a1, mcause
-    addi sp, sp, -16
-    sd a0, 0(sp)
     call exit_fast                 /* (vcpu, mcause); true: go on in the guest */
-    ld a1, 0(sp)
+    ld a1, 104(sp)
     beqz a0, leave_guest
     csrw mscratch, a1
     mv a0, a1
@@ -202,7 +201,6 @@ leave_guest:
     sd t2, VCPU_MSTATUS(a1)
     sd t3, VCPU_CAUSE(a1)
     sd t4, VCPU_TVAL(a1)
-    addi sp, sp, 16
     ld ra, 0(sp)
     ld s0, 8(sp)
     ld s1, 16(sp)

@@ -13,6 +13,8 @@ __attribute__((noreturn)) void trap_bug(uint64_t pc, uint64_t sp, uint64_t ra, u
 /* fast.c, called from entry.S with only C's scratch registers saved: answers a common exit
  * completely and returns true, or leaves it to exit_handle() and returns false. */
 bool exit_fast(struct vcpu *vcpu, uint64_t cause);
+/* fast_access.c: the same for an access to a device. */
+bool exit_fast_access(struct vcpu *vcpu, uint64_t cause);
 
 /* entry.S: runs the loaded vCPU until it traps. */
 void guest_enter(struct vcpu_arch *arch);

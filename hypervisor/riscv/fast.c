@@ -10,6 +10,7 @@
 #include "csr.h"
 #include "driver.h"
 #include "entry.h"
+#include "hart_lines.h"
 #include "interrupt.h"
 #include "machine/sbi.h"
 #include "offsets.h"
@@ -29,20 +30,16 @@
 #define SBI_EXTENSION_HSM    0x48534D
 #define HSM_GET_STATUS       2
 
-static void set_line(struct hart *hart, uint64_t line)
-{
-    if (hart->arch.features.h)
-        csr_set(CSR_HVIP, line << 1);
-    else
-        csr_set(CSR_MIP, line);
-}
+/* Each answer is a function of its own, entered by a jump: so a call pays for the registers that
+ * its own answer needs. */
+#define ANSWER __attribute__((noinline)) static bool
 
-static void clear_line(struct hart *hart, uint64_t line)
+static bool answer(struct vcpu *vcpu, uint64_t value)
 {
-    if (hart->arch.features.h)
-        csr_clear(CSR_HVIP, line << 1);
-    else
-        csr_clear(CSR_MIP, line);
+    vcpu->arch.x[A0] = SBI_SUCCESS;
+    vcpu->arch.x[A1] = value;
+    csr_write(CSR_MEPC, csr_read(CSR_MEPC) + 4);
+    return true;
 }
 
 /* Does the hart mask (a0) with its base (a1) name the caller alone? SBI 3.0, 3.2 */
@@ -58,113 +55,114 @@ static struct vcpu *single_target(const struct vcpu *vcpu)
     uint64_t mask = vcpu->arch.x[A0], base = vcpu->arch.x[A1];
     if (mask == 0 || (mask & (mask - 1)) != 0 || base >= CAPSULE_VCPU_MAX)
         return NULL;
-    uint64_t id = base + (uint64_t)__builtin_ctzl(mask);
+    uint64_t id = base;
+    while ((mask >>= 1) != 0)
+        id++;
     return id < vcpu->capsule->vcpu_count ? vcpu->capsule->vcpus[id] : NULL;
 }
 
-static bool send_ipi(struct hart *hart, struct vcpu *vcpu)
+ANSWER send_ipi_to_other(struct vcpu *vcpu)
 {
-    if (vcpu->arch.x[A6] != 0)
-        return false;
-    if (is_self(vcpu)) {
-        set_line(hart, INTERRUPT_SS);
-        return true;
-    }
     struct vcpu *target = single_target(vcpu);
     if (target == NULL || target == vcpu)
         return false;
     interrupt_raise(target, IRQ_S_SOFT);
-    /* The target may be due at once, and on this hart, which no interrupt will then remind of it.
-     * Declined, the call is made a second time, which changes nothing, and the hart is left. */
-    return !sched_must_leave(hart);
+    answer(vcpu, 0);
+    return exit_done(port_hart()); /* the target may be due at once, and on this hart */
 }
 
-static bool remote_fence(struct hart *hart, struct vcpu *vcpu)
+ANSWER send_ipi(struct vcpu *vcpu)
+{
+    if (vcpu->arch.x[A6] != 0)
+        return false;
+    if (!is_self(vcpu))
+        return send_ipi_to_other(vcpu);
+    interrupt_put_into_hart(port_hart(), INTERRUPT_SS, 0);
+    return answer(vcpu, 0);
+}
+
+ANSWER remote_fence(struct vcpu *vcpu)
 {
     uint64_t function = vcpu->arch.x[A6];
     bool everything = vcpu->arch.x[A2] == 0 && vcpu->arch.x[A3] + 1 <= 1;
     if (!is_self(vcpu))
         return false;
     if (function == 0)
-        fence_i();
-    else if (function > 2 || !everything)
-        return false;
-    else if (hart->arch.features.h)
-        hfence_vvma_all();
+        fence_carry_out(FENCE_I);
+    else if (function <= 2 && everything)
+        fence_carry_out(FENCE_VMA);
     else
-        sfence_vma_all();
-    return true;
+        return false;
+    return answer(vcpu, 0);
 }
 
-static bool hart_status(struct vcpu *vcpu, uint64_t *value)
+ANSWER hart_status(struct vcpu *vcpu)
 {
     uint64_t id = vcpu->arch.x[A0];
     if (vcpu->arch.x[A6] != HSM_GET_STATUS || id >= vcpu->capsule->vcpu_count)
         return false;
-    *value = (uint64_t)atomic_load(&vcpu->capsule->vcpus[id]->hsm);
-    return true;
+    return answer(
+        vcpu, (uint64_t)atomic_load_explicit(&vcpu->capsule->vcpus[id]->hsm, memory_order_acquire));
 }
 
 static void raise_timer(struct hart *hart, struct vcpu *vcpu)
 {
     atomic_fetch_or(&vcpu->arch.interrupts, INTERRUPT_ST);
     hart->arch.levels |= INTERRUPT_ST;
-    set_line(hart, INTERRUPT_ST);
+    interrupt_put_into_hart(hart, INTERRUPT_ST, 0);
 }
 
 /* Where the hart has no Sstc. */
-static bool set_timer(struct hart *hart, struct vcpu *vcpu)
+ANSWER set_timer(struct vcpu *vcpu)
 {
+    struct hart *hart = port_hart();
     uint64_t deadline = vcpu->arch.x[A0];
     if (vcpu->arch.x[A6] != 0 || vcpu->arch.timer_csr != TIMER_CSR_NONE)
         return false;
     if (deadline <= port_time()) {
         vcpu->arch.timer = UINT64_MAX;
         raise_timer(hart, vcpu);
-        return true;
+        return answer(vcpu, 0);
     }
     if (hart->arch.levels & INTERRUPT_ST) {
         atomic_fetch_and(&vcpu->arch.interrupts, ~INTERRUPT_ST);
         hart->arch.levels &= ~INTERRUPT_ST;
-        clear_line(hart, INTERRUPT_ST);
+        interrupt_put_into_hart(hart, 0, INTERRUPT_ST);
     }
     vcpu->arch.timer = deadline;
     sched_set_guest_timer(hart, deadline);
-    return true;
+    return answer(vcpu, 0);
 }
 
-static bool call(struct hart *hart, struct vcpu *vcpu)
+static bool call(struct vcpu *vcpu)
 {
-    uint64_t value = 0;
-    bool done = false;
     switch (vcpu->arch.x[A7]) {
     case SBI_EXTENSION_TIME:
-        done = set_timer(hart, vcpu);
-        break;
+        return set_timer(vcpu);
     case SBI_EXTENSION_IPI:
-        done = send_ipi(hart, vcpu);
-        break;
+        return send_ipi(vcpu);
     case SBI_EXTENSION_RFENCE:
-        done = remote_fence(hart, vcpu);
-        break;
+        return remote_fence(vcpu);
     case SBI_EXTENSION_HSM:
-        done = hart_status(vcpu, &value);
-        break;
-    }
-    if (!done)
+        return hart_status(vcpu);
+    default:
         return false;
-    vcpu->arch.x[A0] = SBI_SUCCESS;
-    vcpu->arch.x[A1] = value;
-    csr_write(CSR_MEPC, csr_read(CSR_MEPC) + 4);
-    return true;
+    }
+}
+
+static bool is_due(const _Atomic uint64_t *deadline, uint64_t now)
+{
+    /* Whoever on another hart brings it forward kicks this one afterwards. */
+    return atomic_load_explicit(deadline, memory_order_relaxed) <= now;
 }
 
 /* Nothing but the guest's own timer is due. */
-static bool timer(struct hart *hart, struct vcpu *vcpu)
+ANSWER timer(struct vcpu *vcpu)
 {
+    struct hart *hart = port_hart();
     uint64_t now = port_time();
-    if (hart->guest_deadline > now || atomic_load(&hart->slice_end) <= now ||
-        atomic_load(&hart->first_deadline) <= now || hart->arch.polls_serial)
+    if (hart->guest_deadline > now || is_due(&hart->slice_end, now) ||
+        is_due(&hart->first_deadline, now) || hart->arch.polls_serial)
         return false;
     vcpu->arch.timer = UINT64_MAX;
     raise_timer(hart, vcpu);
@@ -174,8 +172,9 @@ static bool timer(struct hart *hart, struct vcpu *vcpu)
 
 /* Another hart kicked this one, mostly because it raised a line of the vCPU. If it asks for more,
  * this is declined with the kick taken; what it asks for is noted in the hart and the vCPU. */
-static bool kick(struct hart *hart, struct vcpu *vcpu)
+ANSWER kick(struct vcpu *vcpu)
 {
+    struct hart *hart = port_hart();
     clint_clear_ipi(hart->arch.hart_id);
     sched_update_timer(hart);
     if (sched_must_leave(hart) || atomic_load(&vcpu->arch.fences) != 0)
@@ -186,15 +185,18 @@ static bool kick(struct hart *hart, struct vcpu *vcpu)
 
 bool exit_fast(struct vcpu *vcpu, uint64_t cause)
 {
-    struct hart *hart = port_hart();
+    if (cause == CAUSE_ECALL_S || cause == CAUSE_ECALL_VS)
+        return call(vcpu);
     switch (cause) {
-    case CAUSE_ECALL_S:
-    case CAUSE_ECALL_VS:
-        return call(hart, vcpu);
+    case CAUSE_LOAD_ACCESS:
+    case CAUSE_STORE_ACCESS:
+    case CAUSE_LOAD_GUEST_PAGE:
+    case CAUSE_STORE_GUEST_PAGE:
+        return exit_fast_access(vcpu, cause);
     case CAUSE_INTERRUPT | 3: /* machine software interrupt */
-        return kick(hart, vcpu);
+        return kick(vcpu);
     case CAUSE_INTERRUPT | 7: /* machine timer */
-        return timer(hart, vcpu);
+        return timer(vcpu);
     default:
         return false;
     }

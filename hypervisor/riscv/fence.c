@@ -2,6 +2,7 @@
 #include "fence.h"
 #include "csr.h"
 #include "entry.h"
+#include "hart_lines.h"
 #include "isolation.h"
 #include "port.h"
 
@@ -23,12 +24,5 @@ void fence_pay(struct vcpu *vcpu)
     uint32_t owed = atomic_exchange(&vcpu->arch.fences, 0);
     if (owed & FENCE_G)
         isolation_fence();
-    if (owed & FENCE_I)
-        fence_i();
-    if (!(owed & FENCE_VMA))
-        return;
-    if (port_hart()->arch.features.h)
-        hfence_vvma_all();
-    else
-        sfence_vma_all();
+    fence_carry_out(owed);
 }

@@ -2,23 +2,12 @@
 #include "interrupt.h"
 #include "csr.h"
 #include "entry.h"
+#include "hart_lines.h"
 #include "port.h"
 #include "sched.h"
 #include "world.h"
 
 #define LEVELS (INTERRUPT_ST | INTERRUPT_SE)
-
-/* A line's bit in sip, and in hvip the one above it (Privileged 1.13, 21.2.3). */
-static void put_into_hart(const struct hart *hart, uint64_t set, uint64_t clear)
-{
-    if (hart->arch.features.h) {
-        csr_set(CSR_HVIP, set << 1);
-        csr_clear(CSR_HVIP, clear << 1);
-    } else {
-        csr_set(CSR_MIP, set);
-        csr_clear(CSR_MIP, clear);
-    }
-}
 
 /* in_guest and interrupts are a pair like in_guest and fences (fence.c): whoever enters a guest
  * says so and then looks at the lines; whoever raises a line does it and then looks who is in the
@@ -47,7 +36,7 @@ bool interrupt_clear_software(struct vcpu *vcpu)
     uint64_t noted = atomic_fetch_and(&vcpu->arch.interrupts, ~INTERRUPT_SS) & INTERRUPT_SS;
     uint64_t in_hart = hart->arch.features.h ? csr_read(CSR_HVIP) & INTERRUPT_VSS
                                              : csr_read(CSR_MIP) & INTERRUPT_SS;
-    put_into_hart(hart, 0, INTERRUPT_SS);
+    interrupt_put_into_hart(hart, 0, INTERRUPT_SS);
     return noted || in_hart;
 }
 
@@ -83,10 +72,10 @@ void interrupt_enter(struct hart *hart, struct vcpu *vcpu)
     uint64_t levels = lines & LEVELS;
     if (lines & INTERRUPT_SS) { /* a pulse: from here on the guest's to clear */
         atomic_fetch_and(&vcpu->arch.interrupts, ~INTERRUPT_SS);
-        put_into_hart(hart, INTERRUPT_SS, 0);
+        interrupt_put_into_hart(hart, INTERRUPT_SS, 0);
     }
     if (levels != hart->arch.levels) {
-        put_into_hart(hart, levels, LEVELS & ~levels);
+        interrupt_put_into_hart(hart, levels, LEVELS & ~levels);
         hart->arch.levels = levels;
     }
 }
@@ -97,7 +86,7 @@ void interrupt_leave(struct hart *hart, struct vcpu *vcpu)
                                               : csr_read(CSR_MIP) & INTERRUPT_SS;
     if (software)
         atomic_fetch_or(&vcpu->arch.interrupts, INTERRUPT_SS);
-    put_into_hart(hart, 0, INTERRUPT_SS | LEVELS);
+    interrupt_put_into_hart(hart, 0, INTERRUPT_SS | LEVELS);
     hart->arch.levels = 0;
 }
 

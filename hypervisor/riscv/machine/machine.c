@@ -33,7 +33,7 @@ static const struct device *find_device(uint64_t address, unsigned size)
         const struct device *device = &devices[i];
         uint64_t offset = address - device->base; /* wraps below the base */
         if (offset < device->size)
-            return size & device->widths && address % size == 0 ? device : NULL;
+            return size & device->widths && (address & (size - 1)) == 0 ? device : NULL;
     }
     return NULL;
 }
