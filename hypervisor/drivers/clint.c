@@ -23,6 +23,7 @@
 struct hart_registers {
     uint64_t mtimecmp, msip; /* addresses; 0 for none */
     bool halves;             /* mtimecmp takes 32-bit accesses only */
+    bool set_only;           /* msip is an IMSIC's page: what takes the interrupt clears it */
 };
 
 static struct hart_table table;
@@ -131,11 +132,21 @@ void clint_send_ipi(uint64_t hart_id)
         mmio_write32(hart->msip, 1);
 }
 
+void clint_send_ipi_by(uint64_t hart_id, uint64_t address)
+{
+    int place = hart_table_find(&table, hart_id, true);
+
+    if (place >= 0 && !registers[place].msip) {
+        registers[place].msip = address;
+        registers[place].set_only = true;
+    }
+}
+
 void clint_clear_ipi(uint64_t hart_id)
 {
     const struct hart_registers *hart = find(hart_id);
 
-    if (hart && hart->msip)
+    if (hart && hart->msip && !hart->set_only)
         mmio_write32(hart->msip, 0);
 }
 

@@ -40,6 +40,8 @@ extern const struct timer_driver clint, aclint_mtimer, aclint_mswi;
 void clint_set_timer(uint64_t hart_id, uint64_t deadline);
 void clint_send_ipi(uint64_t hart_id);
 void clint_clear_ipi(uint64_t hart_id);
+/* Where a hart has no register for it, writing 1 to this one makes it an interrupt, too. */
+void clint_send_ipi_by(uint64_t hart_id, uint64_t address);
 /* Has the hart a timer and an inter-processor interrupt? */
 bool clint_serves(uint64_t hart_id);
 /* mtime; where it cannot be read in memory, the `time` CSR. */
@@ -48,19 +50,42 @@ uint64_t clint_time(void);
  * written with one 64-bit store. */
 uint64_t clint_mtimecmp(uint64_t hart_id);
 
-/* The physical interrupt controller, machine-mode contexts only. */
-struct plic_driver {
+/* A physical interrupt controller; of its levels only the machine's is used. */
+struct interrupt_driver {
+    const char *name;
     const char *const *compatible;
     bool (*probe)(const void *fdt, int node);
+    /* Do the sources that the tree gives to this node come to the one that was probed? */
+    bool (*passes)(const void *fdt, int node);
+    /* Routes a source to a hart; false when the controller does not know the source or the hart.
+     * Its type is what the tree says (1 rising, 2 falling, 4 high, 8 low; 0 nothing). */
+    bool (*route)(unsigned source, uint32_t type, uint64_t hart_id);
+    /* On the hart itself. */
+    unsigned (*claim)(uint64_t hart_id); /* 0 when nothing is pending */
+    void (*complete)(uint64_t hart_id, unsigned source);
 };
 
-extern const struct plic_driver plic;
+/* An IMSIC has no sources, so only `compatible` and `probe`. */
+extern const struct interrupt_driver plic, aplic, imsic;
 
-/* Routes a source to a hart; false when the controller does not know the source or the hart. */
-bool plic_route(unsigned source, uint64_t hart_id);
-unsigned plic_claim(uint64_t hart_id); /* 0 when nothing is pending */
-void plic_complete(uint64_t hart_id, unsigned source);
 bool plic_present(void);
+
+/* What harts use of their IMSICs: identities, from which an interrupt is made by writing one to a
+ * hart's page. */
+#define IMSIC_KICK      1
+#define IMSIC_FORWARDED 2
+/* A hart's page; 0 if it has none. */
+uint64_t imsic_page(uint64_t hart_id);
+/* Each hart, once, before it takes interrupts. */
+void imsic_start(uint64_t hart_id);
+/* On the hart itself: the identity of what is pending, 0 for nothing. */
+unsigned imsic_claim(uint64_t hart_id);
+/* How a page's address is made of the numbers of its hart's group and of its hart in the group. */
+struct imsic_layout {
+    uint64_t base;
+    uint32_t hart_bits, group_bits, group_shift;
+};
+const struct imsic_layout *imsic_layout(void);
 
 /* The machine's own switch: devices through which it can be turned off or started again. */
 struct power_driver {

@@ -77,10 +77,16 @@ bool plic_present(void)
     return sources > 0;
 }
 
-bool plic_route(unsigned source, uint64_t hart_id)
+static bool passes(const void *fdt, int node)
+{
+    return sources > 0 && devicetree_is_compatible(fdt, node, plic.compatible);
+}
+
+static bool route(unsigned source, uint32_t type, uint64_t hart_id)
 {
     int place = hart_table_find(&table, hart_id, false);
 
+    (void)type; /* its gateways are made for what is connected to them */
     if (place < 0 || source < 1 || source > sources)
         return false;
     uint64_t enable = enable_register(contexts[place], source);
@@ -90,14 +96,14 @@ bool plic_route(unsigned source, uint64_t hart_id)
     return true;
 }
 
-unsigned plic_claim(uint64_t hart_id)
+static unsigned claim(uint64_t hart_id)
 {
     int place = hart_table_find(&table, hart_id, false);
 
     return place < 0 ? 0 : mmio_read32(context_register(contexts[place], CLAIM));
 }
 
-void plic_complete(uint64_t hart_id, unsigned source)
+static void complete(uint64_t hart_id, unsigned source)
 {
     int place = hart_table_find(&table, hart_id, false);
 
@@ -108,4 +114,4 @@ void plic_complete(uint64_t hart_id, unsigned source)
 static const char *const compatible[] = {"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic",
                                          NULL};
 
-const struct plic_driver plic = {compatible, probe};
+const struct interrupt_driver plic = {"PLIC", compatible, probe, passes, route, claim, complete};

@@ -38,6 +38,7 @@ static struct hart_features common;
 __attribute__((noreturn)) static void run_hart(struct hart *hart)
 {
     stack_guard(hart);
+    imsic_start(hart->id);
     world_init_hart(hart);
     sched_run(hart);
 }
@@ -135,6 +136,7 @@ static void report_harts(void)
              guests == 1 ? "" : "s", maintenance, common.h ? "H, " : "no H, ",
              common.sstc ? "Sstc, " : "", common.d ? "FP, " : "", common.v ? "vector, " : "",
              common.pmp_entries);
+    log_debug("the serial port interrupts by %s", platform_serial_controller());
     log_info("isolation: %s; %lu MiB of memory are free", isolation_name(),
              memory_owned(MEMORY_FREE) >> 20);
 }

@@ -13,6 +13,7 @@
 #include "machine/machine.h"
 #include "machine/sbi.h"
 #include "offsets.h"
+#include "platform.h"
 #include "port.h"
 #include "sched.h"
 #include "serial.h"
@@ -92,13 +93,14 @@ static void timer_interrupt(struct hart *hart)
 static void external_interrupt(struct hart *hart)
 {
     unsigned source;
-    while ((source = plic_claim(hart->arch.hart_id)) != 0) {
+    while ((source = platform_claim(hart->arch.hart_id)) != 0) {
         if (serial_interrupt_source() == source)
             serial_interrupt();
-        plic_complete(hart->arch.hart_id, source);
+        platform_complete(hart->arch.hart_id, source);
     }
     if (port_serial_pending())
         console_serial_input();
+    sched_update_timer(hart); /* harts with an IMSIC may have been kicked by this interrupt */
 }
 
 void exit_machine_interrupts(struct hart *hart)

@@ -17,6 +17,8 @@
 
 static const struct timer_driver *const timer_drivers[] = {&clint, &aclint_mtimer, &aclint_mswi};
 
+static const struct interrupt_driver *const controllers[] = {&plic, &aplic, &imsic};
+
 static const void *tree;
 static struct platform_hart listed[HART_MAX];
 static struct isa isas[HART_MAX];
@@ -26,6 +28,7 @@ static const char *bootargs_words = "";
 static uint64_t initrd_start, initrd_size;
 static int serial_node = -1;
 static const struct power_driver *power;
+static const struct interrupt_driver *controller; /* that has the serial port's source */
 static struct isa guest_extensions;
 static struct machine_isa guest_isa;
 
@@ -267,8 +270,10 @@ static void probe_node(int node)
         if (devicetree_is_compatible(tree, node, timer_drivers[i]->compatible))
             timer_drivers[i]->probe(tree, node);
     }
-    if (devicetree_is_compatible(tree, node, plic.compatible))
-        plic.probe(tree, node);
+    for (unsigned i = 0; i < sizeof controllers / sizeof controllers[0]; i++) {
+        if (devicetree_is_compatible(tree, node, controllers[i]->compatible))
+            controllers[i]->probe(tree, node);
+    }
     if (!power && devicetree_is_compatible(tree, node, power_sifive_test.compatible) &&
         power_sifive_test.probe(tree, node))
         power = &power_sifive_test;
@@ -282,6 +287,8 @@ static bool find_devices(void)
             probe_node(node);
     }
     for (unsigned i = 0; i < listed_count; i++) {
+        if (imsic_page(listed[i].id))
+            clint_send_ipi_by(listed[i].id, imsic_page(listed[i].id));
         if (!clint_serves(listed[i].id))
             log_error("hart %llu has no timer or no inter-processor interrupt",
                       (unsigned long long)listed[i].id);
@@ -301,32 +308,55 @@ static int interrupt_parent(int node)
     return -1;
 }
 
-/* The serial port's source at the PLIC; 0 if it has none. */
-static unsigned serial_source(void)
+static bool has_routed(const struct interrupt_driver *driver, int parent, unsigned source,
+                       uint32_t type)
 {
-    int length, parent = interrupt_parent(serial_node);
-    const fdt32_t *source = fdt_getprop(tree, serial_node, "interrupts", &length);
-
-    if (source && length >= 4)
-        return parent >= 0 && devicetree_is_compatible(tree, parent, plic.compatible)
-                   ? fdt32_to_cpu(source[0])
-                   : 0;
-    source = fdt_getprop(tree, serial_node, "interrupts-extended", &length);
-    if (!source || length < 8)
-        return 0;
-    parent = fdt_node_offset_by_phandle(tree, fdt32_to_cpu(source[0]));
-    return parent >= 0 && devicetree_is_compatible(tree, parent, plic.compatible)
-               ? fdt32_to_cpu(source[1])
-               : 0;
+    if (!driver->route || !driver->passes(tree, parent) ||
+        !driver->route(source, type, listed[0].id))
+        return false;
+    controller = driver;
+    serial_set_interrupt_source(source);
+    return true;
 }
 
-/* The first hart looks after the port. */
+/* The first hart looks after the port. Its source is the first cell after the controller; where a
+ * controller has a second one, that is the type. */
 static void connect_serial(void)
 {
-    unsigned source = serial_node < 0 ? 0 : serial_source();
+    int length, parent = interrupt_parent(serial_node);
+    const fdt32_t *cells = fdt_getprop(tree, serial_node, "interrupts", &length);
 
-    if (source && plic_route(source, listed[0].id))
-        serial_set_interrupt_source(source);
+    if (!cells && (cells = fdt_getprop(tree, serial_node, "interrupts-extended", &length)) &&
+        length >= 8) {
+        parent = fdt_node_offset_by_phandle(tree, fdt32_to_cpu(*cells++));
+        length -= 4;
+    }
+    if (!cells || length < 4 || parent < 0)
+        return;
+    for (unsigned i = 0; i < sizeof controllers / sizeof controllers[0]; i++) {
+        if (has_routed(controllers[i], parent, fdt32_to_cpu(cells[0]),
+                       length >= 8 ? fdt32_to_cpu(cells[1]) : 0))
+            return;
+    }
+}
+
+const char *platform_serial_controller(void)
+{
+    return controller ? controller->name : "no controller: it is polled";
+}
+
+unsigned platform_claim(uint64_t hart_id)
+{
+    if (controller)
+        return controller->claim(hart_id);
+    while (imsic_claim(hart_id) != 0) /* kicks */
+        ;
+    return 0;
+}
+
+void platform_complete(uint64_t hart_id, unsigned source)
+{
+    controller->complete(hart_id, source);
 }
 
 /* ---- */
@@ -358,7 +388,8 @@ bool platform_init(const void *fdt)
         log_error("the device tree has no timer for the first hart");
         return false;
     }
-    connect_serial();
+    if (serial_node >= 0)
+        connect_serial();
     return true;
 }
 

@@ -36,6 +36,13 @@ bool platform_initrd(uint64_t *start, uint64_t *size);
 void platform_set_hart_features(const struct hart_features *common);
 const struct isa *platform_guest_extensions(void);
 
+/* For people: by which controller the serial port interrupts. */
+const char *platform_serial_controller(void);
+/* On the hart that took an external interrupt: the source that asks for it, 0 for none or no more;
+ * and that it has been seen to. */
+unsigned platform_claim(uint64_t hart_id);
+void platform_complete(uint64_t hart_id, unsigned source);
+
 /* Turns the machine off, or starts it again. They return if it has no device for it. */
 void platform_power_off(bool failed);
 void platform_reset(void);

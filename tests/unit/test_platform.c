@@ -117,13 +117,13 @@ static void test_sifive_u(void **state)
     assert_int_equal(serial_interrupt_source(), 4);
     assert_int_equal(written(0x10010010), 2); /* the UART's ie: rxwm */
     /* Hart 0 has only a machine-mode context: 0. Hart h has 2h - 1. */
-    assert_true(plic_route(5, 0));
-    assert_true(plic_route(5, 2));
+    assert_true(plic.route(5, 0, 0));
+    assert_true(plic.route(5, 0, 2));
     assert_int_equal(written(0xc002000) & 1 << 5, 1 << 5);
     assert_int_equal(written(0xc002180) & 1 << 5, 1 << 5);
-    assert_false(plic_route(5, 9));
-    assert_false(plic_route(0, 1));
-    assert_false(plic_route(54, 1));
+    assert_false(plic.route(5, 0, 9));
+    assert_false(plic.route(0, 0, 1));
+    assert_false(plic.route(54, 0, 1));
     /* What the monitor hart lacks does not matter to guests. */
     platform_set_hart_features(&everything);
     assert_non_null(strstr(platform_guest_isa()->base, "rv64imafdc_"));
@@ -152,10 +152,128 @@ static void test_aclint(void **state)
     assert_int_equal(written(0x2000004), 1);
 }
 
-static void test_a_machine_without_plic_is_polled(void **state)
+/* ---- Advanced interrupt architecture ---- */
+
+#define APLIC 0x0c000000UL
+#define IMSIC 0x24000000UL
+
+static uint64_t file[0x100]; /* the hart's own interrupt file, by number */
+static uint64_t pending[4];  /* what mtopei reports, one after the other */
+static unsigned claims;
+
+void imsic_csr_write(unsigned number, uint64_t value)
+{
+    assert_in_range(number, 0x70, 0xff);
+    assert_true(number == 0x70 || number == 0x72 || (number >= 0x80 && number % 2 == 0));
+    file[number] = value;
+}
+
+uint64_t imsic_csr_claim(void)
+{
+    return claims < 4 ? pending[claims++] : 0;
+}
+
+static void test_aplic(void **state)
 {
     (void)state;
+    start("aplic");
+    assert_string_equal(platform_serial_controller(), "APLIC");
+    assert_false(serial_needs_poll());
+    assert_int_equal(serial_interrupt_source(), 10);
+    assert_int_equal(written(APLIC), 1 << 8);     /* domaincfg: on, direct */
+    assert_int_equal(written(APLIC + 4 * 10), 6); /* a level, high; not delegated any more */
+    assert_int_equal(written(APLIC + 4 * 11), 0); /* nor are the others */
+    assert_int_equal(written(APLIC + 0x1f00), UINT32_MAX);
+    uint64_t index = platform_hart(0)->id, idc = APLIC + 0x4000 + 32 * index;
+
+    assert_int_equal(written(APLIC + 0x3000 + 4 * 10), index << 18 | 1);
+    assert_int_equal(written(APLIC + 0x1edc), 10); /* setienum */
+    assert_int_equal(written(idc), 1);             /* idelivery */
+    mmio_write(idc + 0x1c, 4, 10 << 16 | 1);
+    assert_int_equal(platform_claim(index), 10);
+    platform_complete(index, 10);
+    assert_int_equal(platform_claim(99), 0);
+    assert_false(aplic.route(0, 4, 0));
+    assert_false(aplic.route(97, 4, 0));
+    assert_false(aplic.route(5, 4, 9));
+    assert_true(aplic.route(96, 1, 1 - index));
+    assert_int_equal(written(APLIC + 4 * 96), 4); /* rising edges */
+    assert_int_equal(written(APLIC + 0x3000 + 4 * 96), (1 - index) << 18 | 1);
+}
+
+static void test_aplic_and_imsics(void **state)
+{
+    uint64_t hart, page;
+
+    (void)state;
     start("aia");
+    hart = platform_hart(0)->id;
+    page = IMSIC + 0x1000 * hart;
+    assert_int_equal(imsic_page(hart), page);
+    assert_int_equal(imsic_page(2), 0);
+    assert_int_equal(written(APLIC), 1 << 8 | 1 << 2); /* on, by messages */
+    assert_int_equal(written(APLIC + 0x1bc0), IMSIC >> 12);
+    assert_int_equal(written(APLIC + 0x1bc4), 1 << 12); /* LHXW: one bit for two harts */
+    assert_int_equal(written(APLIC + 0x3000 + 4 * 10), hart << 18 | IMSIC_FORWARDED);
+    assert_false(serial_needs_poll());
+    /* Each hart opens its own file, and nothing from before is left in it. */
+    imsic_start(7);
+    assert_int_equal(file[0x70], 0);
+    file[0x86] = file[0xc6] = UINT64_MAX;
+    imsic_start(hart);
+    assert_int_equal(file[0x70], 1);
+    assert_int_equal(file[0xc0], 1 << IMSIC_KICK | 1 << IMSIC_FORWARDED);
+    assert_int_equal(file[0x86] | file[0xc6] | file[0x72], 0);
+    /* A kick on the way is taken and passed over. */
+    pending[0] = (uint64_t)IMSIC_KICK << 16 | IMSIC_KICK;
+    pending[1] = (uint64_t)IMSIC_FORWARDED << 16 | IMSIC_FORWARDED;
+    assert_int_equal(platform_claim(hart), 10);
+    assert_int_equal(claims, 2);
+    assert_int_equal(platform_claim(hart), 0);
+    /* The line fell: nothing more to do. It is high: another message, please. */
+    platform_complete(hart, 10);
+    assert_int_equal(written(APLIC + 0x2000), 0);
+    mmio_write(APLIC + 0x1d00, 4, 1 << 10);
+    platform_complete(hart, 10);
+    assert_int_equal(written(APLIC + 0x2000), 10);
+    /* A CLINT is the shorter way for kicks. */
+    clint_send_ipi(hart);
+    assert_int_equal(written(0x2000000 + 4 * hart), 1);
+    assert_int_equal(written(page), 0);
+}
+
+static uint64_t locked(uint64_t address, unsigned size, uint64_t value)
+{
+    (void)size;
+    return address == APLIC + 0x1bc4 ? 1U << 31 : value;
+}
+
+static void test_locked_addresses_are_left_alone(void **state)
+{
+    (void)state;
+    on_read = locked;
+    start("aia");
+    assert_int_equal(written(APLIC + 0x1bc0), 0);
+    assert_int_equal(written(APLIC + 0x1bc4), 0);
+    assert_false(serial_needs_poll());
+}
+
+static void test_kicks_by_imsic(void **state)
+{
+    (void)state;
+    start("aia_aclint"); /* no MSWI */
+    assert_true(clint_serves(0) && clint_serves(1));
+    clint_send_ipi(1);
+    assert_int_equal(written(IMSIC + 0x1000), IMSIC_KICK);
+    clint_clear_ipi(1); /* its claim has done that */
+    assert_int_equal(written(IMSIC + 0x1000), IMSIC_KICK);
+}
+
+static void test_a_machine_without_controller_is_polled(void **state)
+{
+    (void)state;
+    start("spike");
+    assert_int_equal(platform_claim(0), 0);
     assert_true(serial_needs_poll());
     now = 5;
     serial_poll();
@@ -239,13 +357,13 @@ static void test_board_interrupts(void **state)
     assert_int_equal(written(TIMER + 8), 1);
     assert_int_equal(serial_interrupt_source(), 33);
     assert_int_equal(written(PLIC + 0x2004), 1 << 1);
-    assert_true(plic_route(33, 7));
+    assert_true(plic.route(33, 0, 7));
     assert_int_equal(written(PLIC + 0x2104), 1 << 1);
     mmio_write(PLIC + 0x204004, 4, 33);
-    assert_int_equal(plic_claim(0x100000003), 33);
-    plic_complete(0x100000003, 21);
+    assert_int_equal(platform_claim(0x100000003), 33);
+    platform_complete(0x100000003, 21);
     assert_int_equal(written(PLIC + 0x204004), 21);
-    assert_int_equal(plic_claim(99), 0);
+    assert_int_equal(platform_claim(99), 0);
 }
 
 static uint64_t uart_status; /* LSR */
@@ -339,6 +457,12 @@ static void test_damaged_virt(void **state)
     damage("small");
 }
 
+static void test_damaged_aia(void **state)
+{
+    (void)state;
+    damage("aia_aclint");
+}
+
 static void test_damaged_board(void **state)
 {
     (void)state;
@@ -352,7 +476,11 @@ int main(void)
         cmocka_unit_test_setup(test_sifive_u, snapshot_setup),
         cmocka_unit_test_setup(test_spike, snapshot_setup),
         cmocka_unit_test_setup(test_aclint, snapshot_setup),
-        cmocka_unit_test_setup(test_a_machine_without_plic_is_polled, snapshot_setup),
+        cmocka_unit_test_setup(test_aplic, snapshot_setup),
+        cmocka_unit_test_setup(test_aplic_and_imsics, snapshot_setup),
+        cmocka_unit_test_setup(test_locked_addresses_are_left_alone, snapshot_setup),
+        cmocka_unit_test_setup(test_kicks_by_imsic, snapshot_setup),
+        cmocka_unit_test_setup(test_a_machine_without_controller_is_polled, snapshot_setup),
         cmocka_unit_test_setup(test_board_memory, snapshot_setup),
         cmocka_unit_test_setup(test_board_harts, snapshot_setup),
         cmocka_unit_test_setup(test_board_interrupts, snapshot_setup),
@@ -360,6 +488,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_jammed_port_does_not_hold_anybody_up, snapshot_setup),
         cmocka_unit_test_setup(test_what_is_no_tree, snapshot_setup),
         cmocka_unit_test_setup(test_damaged_virt, snapshot_setup),
+        cmocka_unit_test_setup(test_damaged_aia, snapshot_setup),
         cmocka_unit_test_setup(test_damaged_board, snapshot_setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,13 +42,15 @@ $(UNIT_FDT): $(BUILD)/third_party/dtc/.stamp ;
 UNIT_DATA := $(UNIT)/data
 UNIT_QEMU_TREE = @mkdir -p $(@D) && qemu-system-riscv64 -display none -machine $(1),dumpdtb=$@ $(2) 2>$@.log || \
 	{ cat $@.log; false; }
-UNIT_TREES := $(patsubst %,$(UNIT_DATA)/%.dtb,virt small sifive_u spike aclint aia board)
+UNIT_TREES := $(patsubst %,$(UNIT_DATA)/%.dtb,virt small sifive_u spike aclint aia aplic aia_aclint board)
 $(UNIT_DATA)/virt.dtb: ; $(call UNIT_QEMU_TREE,virt,-smp 8)
 $(UNIT_DATA)/small.dtb: ; $(call UNIT_QEMU_TREE,virt,-smp 1)
 $(UNIT_DATA)/sifive_u.dtb: ; $(call UNIT_QEMU_TREE,sifive_u,-smp 5)
 $(UNIT_DATA)/spike.dtb: ; $(call UNIT_QEMU_TREE,spike,-smp 2)
 $(UNIT_DATA)/aclint.dtb: ; $(call UNIT_QEMU_TREE,virt$(comma)aclint=on,-smp 2)
 $(UNIT_DATA)/aia.dtb: ; $(call UNIT_QEMU_TREE,virt$(comma)aia=aplic-imsic,-smp 2)
+$(UNIT_DATA)/aplic.dtb: ; $(call UNIT_QEMU_TREE,virt$(comma)aia=aplic,-smp 2)
+$(UNIT_DATA)/aia_aclint.dtb: ; $(call UNIT_QEMU_TREE,virt$(comma)aclint=on$(comma)aia=aplic-imsic,-smp 2)
 $(UNIT_DATA)/%.dtb: tests/unit/data/%.dts
 	@mkdir -p $(@D) && dtc -q -I dts -O dtb -o $@ $<
 comma := ,
