@@ -47,6 +47,9 @@
 #define CSR_MCOUNTEREN 0x306
 #define CSR_MENVCFG    0x30a
 #define CSR_MSTATEEN0  0x30c
+#define CSR_MSTATEEN1  0x30d
+#define CSR_MSTATEEN2  0x30e
+#define CSR_MSTATEEN3  0x30f
 #define CSR_MSCRATCH   0x340
 #define CSR_MEPC       0x341
 #define CSR_MCAUSE     0x342
@@ -67,6 +70,20 @@
 #define CSR_HVIP       0x645
 #define CSR_HGATP      0x680
 #define CSR_MHARTID    0xf14
+
+/* Of extensions whose registers are only kept empty: unlisted.c */
+#define CSR_JVT           0x017
+#define CSR_SCOUNTINHIBIT 0x120
+#define CSR_SCTRCTL       0x14e
+#define CSR_SCTRSTATUS    0x14f
+#define CSR_SISELECT      0x150
+#define CSR_SIREG         0x151
+#define CSR_SCTRDEPTH     0x15f
+#define CSR_SRMCFG        0x181
+#define CSR_VSCTRCTL      0x24e
+#define CSR_VSISELECT     0x250
+#define CSR_MCOUNTINHIBIT 0x320
+#define CSR_SCONTEXT      0x5a8
 
 /* 3.1.6: mstatus; the same places in sstatus and vsstatus (12.1.1, 21.2.2) */
 #define STATUS_SIE        (1UL << 1)

@@ -4,6 +4,7 @@
  */
 #include "features.h"
 #include "csr.h"
+#include "unlisted.h"
 
 static bool misa_has(uint64_t misa, char extension)
 {
@@ -133,6 +134,8 @@ void features_probe(struct hart_features *features)
         csr_set(CSR_MSTATUS, STATUS_VS);
         features->vlenb = csr_read(CSR_VLENB);
     }
+    if (features->s)
+        features->unlisted = unlisted_probe(features->h, features->stateen);
     if (features->menvcfg && features->s)
         features->sstc = probe_sstc(features->h);
     if (features->h) {

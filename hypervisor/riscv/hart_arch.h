@@ -15,6 +15,7 @@ struct hart_features {
     bool sstc; /* stimecmp, menvcfg.STCE */
     bool menvcfg, mcounteren, stateen, smepmp;
     bool delegates_illegal; /* H: an illegal instruction reaches the guest as what it is */
+    uint32_t unlisted;      /* registers that guests can reach and are not told of: unlisted.h */
     unsigned pmp_entries;
     uint64_t pmp_granularity; /* bytes */
     uint64_t vlenb;           /* bytes in a vector register; 0 without V */

@@ -10,6 +10,7 @@
 #include "isolation.h"
 #include "offsets.h"
 #include "port.h"
+#include "unlisted.h"
 
 /* Delegated to the guest: what an operating system's own programs do to it. Not delegated: calls to
  * us, access faults (devices), misaligned accesses (emulated) and, by fpu.c, illegal instructions.
@@ -65,8 +66,12 @@ void world_init_hart(struct hart *hart)
         csr_write(CSR_MCOUNTEREN, GUEST_COUNTERS);
     if (features->menvcfg)
         csr_write(CSR_MENVCFG, features->sstc ? ENVCFG_STCE : 0);
-    if (features->stateen)
+    if (features->stateen) {
         csr_write(CSR_MSTATEEN0, STATEEN_ENVCFG);
+        csr_write(CSR_MSTATEEN1, 0);
+        csr_write(CSR_MSTATEEN2, 0);
+        csr_write(CSR_MSTATEEN3, 0);
+    }
     if (features->h)
         init_hypervisor_extension(features);
     else
@@ -172,6 +177,8 @@ void world_load(struct hart *hart, struct vcpu *vcpu)
     isolation_enter(hart, vcpu->capsule);
     forget_stale_translations(hart, vcpu);
     if (hart->arch.loaded != vcpu || vcpu->arch.loaded_on != hart) {
+        if (features->unlisted != 0)
+            unlisted_clear(features->unlisted);
         fence_i(); /* code that it wrote, or that was loaded for it, on another hart */
         if (features->h)
             load_vs(features, s);
