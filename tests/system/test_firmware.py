@@ -112,7 +112,7 @@ def test_flash_takes_translation():
 
 def test_debian_installer(isolation):
     """Debian's kernel with the installer's own initrd, to its first screen."""
-    guest = linux(initramfs=str(DEBIAN / "initrd.gz"), ram="512M", bootargs="console=ttyS0 TERM=linux")
+    guest = linux(initramfs=str(DEBIAN / "initrd.gz"), ram="512M", bootargs="console=ttyS0 quiet")
     with Machine([guest], smp=1, mem="768M", append=f"services=no {isolation}") as machine:
         machine.expect("Select a language", 600)
 
