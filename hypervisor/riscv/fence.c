@@ -1,5 +1,6 @@
 /* See fence.h. */
 #include "fence.h"
+#include "capsule.h"
 #include "csr.h"
 #include "entry.h"
 #include "hart_lines.h"
@@ -25,4 +26,20 @@ void fence_pay(struct vcpu *vcpu)
     if (owed & FENCE_G)
         isolation_fence();
     fence_carry_out(owed);
+}
+
+/* A short answer runs while the vCPU counts as in the guest. Two that waited for each other like
+ * that would wait for ever, so this one is out of the guest meanwhile, and comes in as enter_once()
+ * does. */
+void fence_capsule(struct vcpu *vcpu, uint32_t kinds)
+{
+    const struct capsule *capsule = vcpu->capsule;
+    bool was_in_guest = atomic_load(&vcpu->arch.in_guest); /* which nobody else changes */
+    atomic_store(&vcpu->arch.in_guest, false);
+    for (unsigned id = 0; id < capsule->vcpu_count; id++)
+        fence_request(capsule->vcpus[id], kinds);
+    if (!was_in_guest)
+        return;
+    atomic_store(&vcpu->arch.in_guest, true);
+    fence_pay(vcpu);
 }

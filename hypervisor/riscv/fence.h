@@ -11,5 +11,8 @@
 /* `kinds`: FENCE_* of vcpu_arch.h. Any hart, no locks held. On return no vCPU uses a translation
  * or an instruction from before the call. `target` may be the caller's own vCPU. */
 void fence_request(struct vcpu *target, uint32_t kinds);
+/* The same for every vCPU of the capsule whose vCPU, on this hart, is answered; before that one
+ * goes on, it has paid. */
+void fence_capsule(struct vcpu *vcpu, uint32_t kinds);
 
 #endif

@@ -363,6 +363,13 @@ void fence_request(struct vcpu *target, uint32_t kinds)
     fake.fences[target->id] |= kinds;
 }
 
+void fence_capsule(struct vcpu *vcpu, uint32_t kinds)
+{
+    assert_ptr_equal(vcpu, fake_vcpu(0));
+    for (unsigned id = 0; id < fake.capsule.vcpu_count; id++)
+        fence_request(fake_vcpu(id), kinds);
+}
+
 bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t size,
                 struct guest_fault *fault)
 {

@@ -40,15 +40,14 @@ static const struct device *find_device(uint64_t address, unsigned size)
 
 /* The calls may find that somebody else has stopped the capsule first: then that is what happens.
  */
-static void grant(struct capsule *capsule, enum machine_wish wish)
+static void grant(struct vcpu *vcpu, enum machine_wish wish)
 {
     if (wish == WISH_STOP)
-        capsule_stop(capsule);
+        capsule_stop(vcpu->capsule);
     else if (wish == WISH_RESTART)
-        capsule_restart(capsule);
+        capsule_restart(vcpu->capsule);
     else if (wish == WISH_FENCE)
-        for (unsigned id = 0; id < capsule->vcpu_count; id++)
-            fence_request(capsule->vcpus[id], FENCE_G);
+        fence_capsule(vcpu, FENCE_G);
 }
 
 bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool write, uint64_t *value)
@@ -71,7 +70,7 @@ bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool wri
     lock_release(&capsule->lock);
     if (answered && !write)
         *value = mmio.value;
-    grant(capsule, wish);
+    grant(vcpu, wish);
     return answered;
 }
 
