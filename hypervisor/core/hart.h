@@ -27,8 +27,8 @@ struct hart {
     uint64_t granted;        /* ticks of `current`'s capsule's budget that it has been given */
     uint64_t busy_time;      /* ticks spent in vCPUs */
     uint64_t switches;       /* vCPUs put on the hart */
-    uint64_t kicks;          /* what the scheduler interrupted it for: by other harts, */
-    uint64_t timers;         /* and by its timer; this hart's alone */
+    uint64_t kicks;          /* how often other harts' schedulers interrupted its vCPUs */
+    uint64_t timers;         /* interrupts of its own timer; this hart's alone */
     struct pqueue sleepers;  /* vCPUs that wait; they ran here last. Key: deadline */
     /* What this hart's timer must not miss. Written under LOCK_SCHED, read without. */
     _Atomic uint64_t slice_end;      /* when `current` must make room; UINT64_MAX: nobody waits */

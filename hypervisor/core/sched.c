@@ -184,7 +184,7 @@ static void kick(struct hart *hart)
 {
     if (hart == port_hart())
         return;
-    hart->kicks++;
+    hart->kicks += hart->current != NULL;
     port_kick(hart);
 }
 

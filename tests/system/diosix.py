@@ -74,6 +74,8 @@ def toml_value(value):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return str(value)
@@ -108,8 +110,10 @@ class Machine:
     log_name = "machine"  # conftest.py sets it to the running test's
 
     def __init__(self, guests=(), services=(), image=None, smp=2, mem="256M", cpu=None,
-                 append=None, qemu="qemu", machine="virt", log_name=None, banners=()):
-        """Without services the hypervisor is told so, and guests write straight to the port."""
+                 append=None, qemu="qemu", machine="virt", log_name=None, banners=(),
+                 icount=None):
+        """Without services the hypervisor is told so, and guests write straight to the port. With
+        `icount` time is what the harts execute, 2^icount ns for each instruction."""
         if append is None:
             append = "" if services else "services=no"
         self.folder = tempfile.TemporaryDirectory(prefix="diosix-test-")
@@ -123,6 +127,7 @@ class Machine:
         self.command_line = [QEMUS[qemu], "-machine", machine, "-bios", "none", "-nographic",
                              "-smp", str(smp), "-m", mem, "-kernel", str(ELF), "-initrd", str(kept)]
         self.command_line += ["-cpu", cpu] if cpu else []
+        self.command_line += ["-icount", f"shift={icount},sleep=off"] if icount is not None else []
         self.command_line += ["-append", append] if append else []
         self.text, self.position, self.rest = "", 0, b""
         self.last_heard = time.monotonic()
