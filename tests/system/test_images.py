@@ -1,10 +1,18 @@
 """Images and manifests that are damaged or wrong: a clear message, and the rest runs."""
 
+import gzip
+import struct
+import zlib
+
 import pytest
 
 from diosix import BUILD, Machine, manifest, mkdmfs, payload
 
 TWO = [payload("canary", "first", beats=2, beat_ms=100), payload("spin", "second", periods=1, period_ms=100)]
+
+
+def crc32(data):
+    return struct.pack(">I", zlib.crc32(data))
 
 
 def damaged(tmp_path, change):
@@ -76,6 +84,35 @@ def test_kernel_that_is_none(tmp_path):
         return
     with machine:
         machine.expect("capsule broken: kernel")
+        machine.payload_done("canary")
+
+
+def test_packed_kernel_in_an_image(tmp_path):
+    """An image that mkdmfs did not make: the hypervisor unpacks nothing, and says who does."""
+    packed = gzip.compress((BUILD / "payload/spin.elf").read_bytes())
+    other = b"\0" + packed[1:]  # which mkdmfs takes for a flat binary
+    (tmp_path / "kernel").write_bytes(other)
+    guests = [{**payload("spin", "packed"), "kernel": str(tmp_path / "kernel"), "ram": "8M"}, TWO[0]]
+    image, _ = mkdmfs(manifest(guests=guests), tmp_path)
+    data = image.read_bytes()
+    for old, new in ((other, packed), (crc32(other), crc32(packed))):
+        assert data.count(old) == 1
+        data = data.replace(old, new)
+    image.write_bytes(data)
+    with Machine(image=image, smp=1, append="services=no") as machine:
+        machine.expect("capsule packed: kernel kernel-1: compressed with gzip; mkdmfs unpacks it")
+        machine.payload_done("first")
+        machine.wait_end()
+
+
+def test_blobs(isolation, tmp_path):
+    """A program that could be anywhere gets RAM where its blobs are to be."""
+    (tmp_path / "blob").write_bytes(b"blob" * 1000)
+    guest = {**payload("canary", beats=1), "ram": "32M",
+             "blobs": [{"file": str(tmp_path / "blob"), "address": 0x81000000}]}
+    with Machine([guest], append=f"services=no {isolation}") as machine:
+        if "pmp" in isolation:
+            machine.expect("capsule canary: started, 1 vCPU, 32 MiB at 0x80080000", anywhere=True)
         machine.payload_done("canary")
 
 

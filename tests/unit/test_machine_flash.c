@@ -228,7 +228,7 @@ static void a_wide_write_is_two_cycles(void **state)
 static void write_buffer(uint64_t address, unsigned words, uint32_t first)
 {
     command(address, 0xe8);
-    assert_int_equal(read32(address), READY);
+    assert_true(read32(address) & READY);
     command(address, words - 1);
     for (unsigned i = 0; i < words; i++)
         write32(address + i * 4, first + i);
@@ -277,6 +277,9 @@ static void a_wrong_sequence_is_reported_and_changes_nothing(void **state)
     write_buffer(BANK1 + FLASH_BUFFER_SIZE - 4, 2, 0); /* across the end of a buffer */
     command(BANK1, 0xd0);
     assert_int_equal(read32(BANK1), BOTH(0xb0));
+    assert_memory_equal(bank(1)->contents, variables, sizeof variables);
+    write_buffer(BANK1 + FLASH_BUFFER_SIZE, 1, 0); /* an old error is no new one */
+    command(BANK1, 0xd0);
     command(BANK1, 0xff);
     assert_memory_equal(bank(1)->contents, variables, sizeof variables);
 }

@@ -63,7 +63,7 @@ struct flash_bank {
     uint8_t status;
     uint64_t locked[FLASH_LOCK_WORDS]; /* a bit for each block */
     unsigned buffer_left;              /* data cycles to come */
-    uint64_t buffer_place;             /* where in the bank; UINT64_MAX before the first */
+    uint64_t buffer_place;             /* where in the bank */
     uint8_t buffer[FLASH_BUFFER_SIZE];
 };
 

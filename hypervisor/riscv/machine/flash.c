@@ -140,6 +140,10 @@ static void erase(struct flash_bank *bank, uint64_t offset)
 
 /* --- buffered programming --- */
 
+/* Of a buffer that has no data yet, and of one whose data do not belong together. */
+#define PLACE_NONE  UINT64_MAX
+#define PLACE_WRONG (UINT64_MAX - 1)
+
 /* The value is the number of data cycles less one. */
 static void start_buffer(struct flash_bank *bank, uint32_t value)
 {
@@ -151,7 +155,7 @@ static void start_buffer(struct flash_bank *bank, uint32_t value)
     }
     memset(bank->buffer, 0xff, sizeof bank->buffer); /* which programs nothing */
     bank->buffer_left = cycles;
-    bank->buffer_place = UINT64_MAX;
+    bank->buffer_place = PLACE_NONE;
     bank->command = BUFFER_DATA;
 }
 
@@ -160,12 +164,12 @@ static void fill_buffer(struct flash_bank *bank, uint64_t offset, const uint8_t 
                         unsigned count)
 {
     uint64_t place = align_down(offset, FLASH_BUFFER_SIZE);
-    if (bank->buffer_place == UINT64_MAX)
+    if (bank->buffer_place == PLACE_NONE)
         bank->buffer_place = place;
     if (bank->buffer_place == place)
         memcpy(bank->buffer + offset % FLASH_BUFFER_SIZE, bytes, count);
     else
-        bank->status |= STATUS_SEQUENCE;
+        bank->buffer_place = PLACE_WRONG;
     if (--bank->buffer_left == 0)
         bank->command = BUFFER_CONFIRM;
 }
@@ -173,9 +177,9 @@ static void fill_buffer(struct flash_bank *bank, uint64_t offset, const uint8_t 
 static void end_buffer(struct flash_bank *bank, uint8_t confirmation)
 {
     bank->command = 0;
-    if (confirmation != CONFIRM)
+    if (confirmation != CONFIRM || bank->buffer_place == PLACE_WRONG)
         bank->status |= STATUS_SEQUENCE;
-    else if (!(bank->status & STATUS_SEQUENCE))
+    else
         program(bank, bank->buffer_place, bank->buffer, FLASH_BUFFER_SIZE);
 }
 
@@ -364,14 +368,13 @@ void flash_reset(struct machine *machine)
 bool flash_prepare(struct machine *machine)
 {
     uint64_t at = machine->flash.prepared, offset = at % BANK_SIZE, copied = 0;
+    while (at < CAPSULE_FLASH_MAX * BANK_SIZE && !machine->flash.banks[at / BANK_SIZE].contents)
+        at += BANK_SIZE;
+    machine->flash.prepared = at;
     if (at == CAPSULE_FLASH_MAX * BANK_SIZE)
         return true;
     uint8_t *contents = machine->flash.banks[at / BANK_SIZE].contents;
     const struct blob *blob = &machine->capsule->config.flash[at / BANK_SIZE];
-    if (!contents) {
-        machine->flash.prepared += BANK_SIZE;
-        return false;
-    }
     if (offset < blob->size)
         copied = blob->size - offset < FILL_STEP ? blob->size - offset : FILL_STEP;
     memcpy(contents + offset, (const uint8_t *)blob->data + offset, copied);
