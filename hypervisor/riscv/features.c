@@ -115,6 +115,16 @@ static bool probe_delegated_illegal(bool pmp)
     return cause == CAUSE_ILLEGAL_INSTRUCTION;
 }
 
+/* ADUE must stick where it counts for guests (Privileged 1.13, 3.1.18 and 21.2.5). */
+static bool probe_svadu(bool h)
+{
+    csr_set(CSR_MENVCFG, ENVCFG_ADUE);
+    if (!h)
+        return (csr_read(CSR_MENVCFG) & ENVCFG_ADUE) != 0;
+    csr_set(CSR_HENVCFG, ENVCFG_ADUE);
+    return (csr_read(CSR_HENVCFG) & ENVCFG_ADUE) != 0;
+}
+
 void features_probe(struct hart_features *features)
 {
     uint64_t value, misa = csr_read(CSR_MISA);
@@ -138,6 +148,8 @@ void features_probe(struct hart_features *features)
         features->unlisted = unlisted_probe(features->h, features->stateen);
     if (features->menvcfg && features->s)
         features->sstc = probe_sstc(features->h);
+    if (features->menvcfg && features->s)
+        features->svadu = probe_svadu(features->h);
     if (features->h) {
         features->vmid_bits = probe_vmid_bits();
         features->delegates_illegal = probe_delegated_illegal(features->pmp_entries > 0);
@@ -160,6 +172,7 @@ void features_intersect(struct hart_features *common, const struct hart_features
 {
     common->time &= other->time;
     common->sstc &= other->sstc;
+    common->svadu &= other->svadu;
     common->pmp_entries = least(common->pmp_entries, other->pmp_entries);
     common->vmid_bits = least(common->vmid_bits, other->vmid_bits);
     if (other->pmp_granularity > common->pmp_granularity)

@@ -9,12 +9,14 @@
  * - sm*: machine mode's own;
  * - svpbmt: memory that is mapped as non-cacheable may show what the cache has not written back, a
  *   former owner's data instead of our zeroes; and a guest has no device that needs it;
- * - zicbom, zicboz, svadu, ssnpm, sspm, supm, zicfilp, zicfiss, ssdbltrp: have to be enabled in
+ * - zicbom, zicboz, ssnpm, sspm, supm, zicfilp, zicfiss, ssdbltrp: have to be enabled in
  *   menvcfg or henvcfg, which is not done;
  * - sscofpmf, ssccfg, sscsrind, ssctr, zihpm, ssaia, zcmt: have state that is not switched, or
  *   counters that are not given to guests;
  * - zkr: its seed CSR needs mseccfg; q, zfinx, zdinx, x*: registers that are not switched;
  * - zawrs: guests run with mstatus.TW set, which makes wrs.nto an illegal instruction;
+ * - svadu beside svade: who finds both takes it that harts set A and D bits only when they are
+ * asked to (SBI 3.0, 18: PTE_AD_HW_UPDATING), and that cannot be asked for;
  * - zk, the sum of zkn, zkt and zkr.
  */
 #include "isa.h"
@@ -26,7 +28,8 @@ enum need {
     NEED_F,
     NEED_D,
     NEED_V,
-    NEED_SSTC
+    NEED_SSTC,
+    NEED_SVADU
 };
 
 struct extension {
@@ -131,6 +134,7 @@ static const struct extension table[] = {
     {"ssu64xl", NEED_NOTHING},
     /* Page tables. */
     {"svade", NEED_NOTHING},
+    {"svadu", NEED_SVADU},
     {"svinval", NEED_NOTHING},
     {"svnapot", NEED_NOTHING},
     {"svvptc", NEED_NOTHING},
@@ -334,6 +338,8 @@ static bool is_met(enum need need, const struct hart_features *features)
         return features->f && features->d && features->v;
     case NEED_SSTC:
         return features->sstc;
+    case NEED_SVADU:
+        return features->svadu;
     case NEED_NOTHING:
         break;
     }
@@ -410,7 +416,8 @@ const char *isa_remove(struct isa *isa, const char *names)
     isa_limit(isa, &(struct hart_features){.f = !isa_has(&removed, "f"),
                                            .d = !isa_has(&removed, "d"),
                                            .v = !isa_has(&removed, "v"),
-                                           .sstc = !isa_has(&removed, "sstc")});
+                                           .sstc = !isa_has(&removed, "sstc"),
+                                           .svadu = !isa_has(&removed, "svadu")});
     return NULL;
 }
 

@@ -218,6 +218,8 @@ void platform_set_hart_features(const struct hart_features *common)
 {
     guest_extensions = common_isa();
     isa_limit(&guest_extensions, common);
+    if (isa_has(&guest_extensions, "svade"))
+        (void)isa_remove(&guest_extensions, "-svadu");
     isa_format(&guest_extensions, &guest_isa);
     guest_isa.mmu_type = mmu_types[mmu_type];
 }

@@ -22,6 +22,13 @@
 
 #define GUEST_COUNTERS (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR)
 
+/* What guests may use. A hart's environment says it twice: to all below machine mode, and with H to
+ * VS-mode. */
+static uint64_t environment(const struct hart_features *features, bool timer)
+{
+    return (timer ? ENVCFG_STCE : 0) | (features->svadu ? ENVCFG_ADUE : 0);
+}
+
 static void init_hypervisor_extension(const struct hart_features *features)
 {
     csr_write(CSR_HIDELEG, INTERRUPT_VS_ALL);
@@ -32,7 +39,7 @@ static void init_hypervisor_extension(const struct hart_features *features)
     csr_write(CSR_HGATP, 0);
     csr_write(CSR_VSIE, 0);
     if (features->menvcfg)
-        csr_write(CSR_HENVCFG, features->sstc ? ENVCFG_STCE : 0);
+        csr_write(CSR_HENVCFG, environment(features, features->sstc));
     if (features->stateen)
         csr_write(CSR_HSTATEEN0, STATEEN_ENVCFG);
 }
@@ -65,7 +72,7 @@ void world_init_hart(struct hart *hart)
     if (features->mcounteren)
         csr_write(CSR_MCOUNTEREN, GUEST_COUNTERS);
     if (features->menvcfg)
-        csr_write(CSR_MENVCFG, features->sstc ? ENVCFG_STCE : 0);
+        csr_write(CSR_MENVCFG, environment(features, features->sstc));
     if (features->stateen) {
         csr_write(CSR_MSTATEEN0, STATEEN_ENVCFG);
         csr_write(CSR_MSTATEEN1, 0);
@@ -167,7 +174,7 @@ static void open_timer(struct hart *hart, bool open)
     else
         csr_clear(CSR_MENVCFG, ENVCFG_STCE);
     if (hart->arch.features.h)
-        csr_write(CSR_HENVCFG, open ? ENVCFG_STCE : 0);
+        csr_write(CSR_HENVCFG, environment(&hart->arch.features, open));
 }
 
 void world_load(struct hart *hart, struct vcpu *vcpu)

@@ -120,6 +120,28 @@ static void closed(void)
     }
 }
 
+/* Svadu: the hart sets A and D bits in page tables. Svade: it faults. A hart that lists neither may
+ * do either, but must not go on with a bit that is not set (Privileged 1.13, 12.3.1). */
+static void page_bits(void)
+{
+    volatile uint64_t *entry = &page_leaves[WINDOW / PAGE % 512];
+    paging_on();
+    page_map(WINDOW, (uint64_t)scratch_pages, PTE_V | PTE_R | PTE_W);
+    struct trap load = try_load(WINDOW, 8, NULL);
+    check(load.trapped ? load.scause == CAUSE_LOAD_PAGE : (*entry & PTE_A) != 0, "page.a",
+          "trapped %lu scause %lu entry 0x%lx", load.trapped, load.scause, *entry);
+    page_map(WINDOW, (uint64_t)scratch_pages, PTE_V | PTE_R | PTE_W | PTE_A);
+    struct trap store = try_store(WINDOW, 8, 1);
+    check(store.trapped ? store.scause == CAUSE_STORE_PAGE : (*entry & PTE_D) != 0, "page.d",
+          "trapped %lu scause %lu entry 0x%lx", store.trapped, store.scause, *entry);
+    if (isa_has("svadu"))
+        check(!load.trapped && !store.trapped, "page.svadu", "%lu %lu", load.scause, store.scause);
+    if (isa_has("svade"))
+        check(load.trapped && store.trapped, "page.svade", "0x%lx", *entry);
+    check(!isa_has("svadu") || !isa_has("svade"), "page.one_of_them", "both are listed");
+    paging_off();
+}
+
 /* The words of the bootargs end at a space. */
 static bool says(const char *word, char *extension, size_t size)
 {
@@ -148,4 +170,5 @@ void payload_main(void)
     units();
     timer();
     closed();
+    page_bits();
 }

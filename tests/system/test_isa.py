@@ -11,6 +11,8 @@ HARTS = {
     "vector": {"cpu": "rv64,v=true"},
     "vector-no-h": {"cpu": "rv64,v=true,h=off"},
     "qemu10-max": {"qemu": "qemu10", "cpu": "max"},
+    "qemu10-svadu": {"qemu": "qemu10"},
+    "qemu10-svade": {"qemu": "qemu10", "cpu": "rv64,svade=on"},
 }
 HIDDEN = {"gstage", "pmp", "vector"}  # QEMU 7.2's sip: docs/testing.md
 
@@ -38,6 +40,8 @@ def test_what_is_listed_and_what_is_not(kind):
         for guest in guests:
             machine.payload_done(guest["name"])
         assert ("ok stimecmp" in machine.text) == ("not" not in kind)
+        for extension in ("svadu", "svade"):
+            assert f"ok page.{extension}" in machine.text or extension not in kind
 
 
 def test_a_removal_that_is_not_possible(tmp_path):

@@ -62,6 +62,9 @@ static void test_what_is_not_really_there_is_left_out(void **state)
     (void)state;
     less.sstc = false;
     assert_null(strstr(guest(host, &less), "sstc"));
+    assert_null(strstr(guest("rv64i_svadu", &less), "svadu"));
+    less.svadu = true;
+    assert_non_null(strstr(guest("rv64i_svadu", &less), "svadu"));
     less.v = false;
     assert_string_equal(guest(host, &less), "rv64imafdc_zicntr_zicsr_zifencei_zfh_zcd");
     less.d = false;
