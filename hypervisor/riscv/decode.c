@@ -13,7 +13,8 @@
 #define OPCODE_AMO      0x2f
 #define OPCODE_SYSTEM   0x73
 
-#define INSTRUCTION_WFI 0x10500073U
+#define INSTRUCTION_WFI     0x10500073U
+#define INSTRUCTION_WRS_NTO 0x00D00073U /* Unprivileged, "Zawrs" 1.01; wrs.sto never traps */
 
 /* funct5 of the A extension (14.2, 14.4). */
 #define AMO_ADD  0x00
@@ -49,6 +50,11 @@ unsigned decode_length(uint32_t instruction)
 bool decode_is_wfi(uint32_t instruction)
 {
     return instruction == INSTRUCTION_WFI;
+}
+
+bool decode_is_wrs_nto(uint32_t instruction)
+{
+    return instruction == INSTRUCTION_WRS_NTO;
 }
 
 static void set_integer_load(struct access_instruction *access, unsigned funct3)

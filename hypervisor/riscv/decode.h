@@ -51,6 +51,7 @@ struct csr_instruction {
 bool decode_csr(uint32_t instruction, struct csr_instruction *csr);
 
 bool decode_is_wfi(uint32_t instruction);
+bool decode_is_wrs_nto(uint32_t instruction);
 /* Bytes of the instruction: 2 or 4. */
 unsigned decode_length(uint32_t instruction);
 

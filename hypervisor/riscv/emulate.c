@@ -147,6 +147,15 @@ static void wait_for_interrupt(struct hart *hart, struct vcpu *vcpu)
     sched_block_current(vcpu, interrupt_deadline(hart, vcpu));
 }
 
+/* `wrs.nto` has waited for a store to its reservation set for as long as the hart lets it. It may
+ * end for any reason ("Zawrs" 1.01), and so it does, once others have had the hart; the guest looks
+ * again at what it waits for. In user mode, too, where nothing of the guest's forbids it. */
+static void wait_on_reservation(struct vcpu *vcpu)
+{
+    advance(vcpu, 4);
+    sched_yield_current(vcpu);
+}
+
 /* `time` on harts that leave it to machine mode. The counter-enable of supervisor mode decides for
  * user mode (12.1.5). */
 static bool emulate_time(struct vcpu *vcpu, uint32_t instruction)
@@ -179,6 +188,8 @@ void emulate_illegal(struct hart *hart, struct vcpu *vcpu)
         return;
     if (decode_is_wfi(instruction) && in_supervisor_mode(vcpu))
         wait_for_interrupt(hart, vcpu);
+    else if (decode_is_wrs_nto(instruction) && hart->arch.features.zawrs)
+        wait_on_reservation(vcpu);
     else if (!emulate_time(vcpu, instruction))
         inject_illegal_instruction(vcpu, instruction);
 }
@@ -190,6 +201,8 @@ void emulate_virtual_instruction(struct hart *hart, struct vcpu *vcpu)
         return;
     if (decode_is_wfi(instruction) && in_supervisor_mode(vcpu))
         wait_for_interrupt(hart, vcpu);
+    else if (decode_is_wrs_nto(instruction))
+        wait_on_reservation(vcpu);
     else
         inject_illegal_instruction(vcpu, instruction);
 }

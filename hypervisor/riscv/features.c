@@ -30,6 +30,24 @@ static bool probe_sstc(bool h)
     return true;
 }
 
+/* wrs.sto, which ends soon by itself and is legal in every mode if it is there ("Zawrs" 1.01). */
+static bool probe_zawrs(void)
+{
+    uint64_t there = 0, old;
+    __asm__ volatile("la %1, 1f\n\t"
+                     "csrrw %1, mtvec, %1\n\t"
+                     ".word 0x01d00073\n\t"
+                     "li %0, 1\n\t"
+                     ".balign 4\n"
+                     "1:\n\t"
+                     "csrw mtvec, %1\n\t"
+                     "csrc mstatus, %2"
+                     : "+&r"(there), "=&r"(old)
+                     : "r"(STATUS_MDT)
+                     : "memory");
+    return there != 0;
+}
+
 /* 3.7.1.1: with the entry off, all ones read back as the address bits that exist, and the lowest
  * of them tells the granularity. */
 static void probe_pmp(struct hart_features *features)
@@ -135,6 +153,7 @@ void features_probe(struct hart_features *features)
         .d = misa_has(misa, 'D'),
         .v = misa_has(misa, 'V'),
         .time = csr_try_read(CSR_TIME, &value),
+        .zawrs = probe_zawrs(),
         .menvcfg = csr_try_read(CSR_MENVCFG, &value),
         .mcounteren = csr_try_read(CSR_MCOUNTEREN, &value),
         .stateen = csr_try_read(CSR_MSTATEEN0, &value),
@@ -173,6 +192,7 @@ void features_intersect(struct hart_features *common, const struct hart_features
     common->time &= other->time;
     common->sstc &= other->sstc;
     common->svadu &= other->svadu;
+    common->zawrs &= other->zawrs;
     common->pmp_entries = least(common->pmp_entries, other->pmp_entries);
     common->vmid_bits = least(common->vmid_bits, other->vmid_bits);
     if (other->pmp_granularity > common->pmp_granularity)

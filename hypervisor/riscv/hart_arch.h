@@ -14,6 +14,7 @@ struct hart_features {
     bool time;  /* the `time` CSR can be read */
     bool sstc;  /* stimecmp, menvcfg.STCE */
     bool svadu; /* page tables' A and D bits are set by the hart where menvcfg.ADUE says so */
+    bool zawrs;
     bool menvcfg, mcounteren, stateen, smepmp;
     bool delegates_illegal; /* H: an illegal instruction reaches the guest as what it is */
     uint32_t unlisted;      /* registers that guests can reach and are not told of: unlisted.h */

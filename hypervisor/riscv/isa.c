@@ -14,7 +14,6 @@
  * - sscofpmf, ssccfg, sscsrind, ssctr, zihpm, ssaia, zcmt: have state that is not switched, or
  *   counters that are not given to guests;
  * - zkr: its seed CSR needs mseccfg; q, zfinx, zdinx, x*: registers that are not switched;
- * - zawrs: guests run with mstatus.TW set, which makes wrs.nto an illegal instruction;
  * - svadu beside svade: who finds both takes it that harts set A and D bits only when they are
  * asked to (SBI 3.0, 18: PTE_AD_HW_UPDATING), and that cannot be asked for;
  * - zk, the sum of zkn, zkt and zkr.
@@ -29,7 +28,8 @@ enum need {
     NEED_D,
     NEED_V,
     NEED_SSTC,
-    NEED_SVADU
+    NEED_SVADU,
+    NEED_ZAWRS
 };
 
 struct extension {
@@ -71,6 +71,7 @@ static const struct extension table[] = {
     {"zacas", NEED_NOTHING},
     {"zalrsc", NEED_NOTHING},
     {"zama16b", NEED_NOTHING},
+    {"zawrs", NEED_ZAWRS}, /* a wrs.nto that traps because it waits is finished: emulate.c */
     /* Floating point in the f registers. */
     {"zfa", NEED_F},
     {"zfbfmin", NEED_F},
@@ -340,6 +341,8 @@ static bool is_met(enum need need, const struct hart_features *features)
         return features->sstc;
     case NEED_SVADU:
         return features->svadu;
+    case NEED_ZAWRS:
+        return features->zawrs;
     case NEED_NOTHING:
         break;
     }

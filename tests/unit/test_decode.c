@@ -177,6 +177,9 @@ static void test_wfi_and_lengths(void **state)
     assert_true(decode_is_wfi(0x10500073));
     assert_false(decode_is_wfi(0x10200073)); /* sret */
     assert_false(decode_is_wfi(0x10500f73));
+    assert_true(decode_is_wrs_nto(0x00d00073));
+    assert_false(decode_is_wrs_nto(0x01d00073)); /* wrs.sto */
+    assert_false(decode_is_wrs_nto(0x00d00f73));
     assert_int_equal(decode_length(0x10500073), 4);
     assert_int_equal(decode_length(0x4501), 2);
 }

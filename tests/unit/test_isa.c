@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const struct hart_features everything = {
-    .s = true, .h = true, .f = true, .d = true, .v = true, .sstc = true};
+    .s = true, .h = true, .f = true, .d = true, .v = true, .sstc = true, .zawrs = true};
 
 /* The string for guests that a hart's string leads to. */
 static const char *guest(const char *string, const struct hart_features *features)
@@ -48,7 +48,7 @@ static void test_what_guests_must_not_use_is_left_out(void **state)
 {
     (void)state;
     assert_string_equal(
-        guest("rv64imafdcqh_zicbom_zicboz_zicfilp_zicfiss_zihpm_zkr_zk_zawrs_zcmt_zfinx_smaia_"
+        guest("rv64imafdcqh_zicbom_zicboz_zicfilp_zicfiss_zihpm_zkr_zk_zcmt_zfinx_smaia_"
               "smstateen_ssaia_sscofpmf_ssnpm_svadu_svpbmt_shcounterenw_xtheadba_zfuture",
               &everything),
         "rv64imafdc_zicntr_zicsr_zifencei");
@@ -60,6 +60,9 @@ static void test_what_is_not_really_there_is_left_out(void **state)
     struct hart_features less = everything;
 
     (void)state;
+    assert_non_null(strstr(guest("rv64imac_zawrs", &everything), "_zawrs"));
+    less.zawrs = false;
+    assert_null(strstr(guest("rv64imac_zawrs", &less), "zawrs"));
     less.sstc = false;
     assert_null(strstr(guest(host, &less), "sstc"));
     assert_null(strstr(guest("rv64i_svadu", &less), "svadu"));
