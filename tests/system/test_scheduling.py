@@ -85,7 +85,7 @@ def test_alone_on_its_hart(isolation):
         for guest in guests:
             counted(machine, guest["name"])
         (_, busy, _), (_, timers, kicks) = reports(machine)
-        assert busy > 100, machine.failure(f"{busy} timers on the shared hart")
+        assert busy > 20, machine.failure(f"{busy} timers on the shared hart")
         # Its alarm before the count.
         assert timers <= 1 and kicks == 0, machine.failure(f"{timers} timers, {kicks} kicks")
 
