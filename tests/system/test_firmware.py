@@ -62,6 +62,24 @@ def test_u_boot(isolation):
         machine.wait_end(120)
 
 
+def test_u_boot_flash():
+    """Another driver of the flash than EDK2's finds it and does all that it can with it."""
+    banks = {"flash0": str(FIRMWARE / "RISCV_VIRT_CODE.fd"), "flash1": str(FIRMWARE / "RISCV_VIRT_VARS.fd")}
+    with Machine([{**u_boot(), **banks}], smp=1, mem="512M") as machine:
+        u_boot_prompt(machine)
+        for bank in (1, 2):
+            u_boot_command(machine, f"flinfo {bank}", "CFI conformant flash (.*\n)*.*Intel Extended command set")
+        u_boot_command(machine, "erase 22100000 +40000", "^Erased 2 sectors")
+        u_boot_command(machine, "md.l 2213fff0 4", "2213fff0: ffffffff ffffffff ffffffff ffffffff")
+        u_boot_command(machine, "mw.b 84000000 a5 1000; cp.b 84000000 22100040 1000", r"Copy to Flash\.\.\. done")
+        u_boot_command(machine, "cmp.b 84000000 22100040 1000", r"^Total of 4096 byte\(s\) were the same")
+        u_boot_command(machine, "md.l 22101040 1", "22101040: ffffffff")
+        u_boot_command(machine, "protect on 22100000 +40000", "^Protected 2 sectors")
+        u_boot_command(machine, "cp.b 20000000 22100000 100", "Can't write to protected Flash sectors")
+        machine.line("poweroff")
+        machine.wait_end()
+
+
 # --- EDK2 ------------------------------------------------------------------------------------------
 
 def shell_prompt(machine):
