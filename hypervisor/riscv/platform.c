@@ -10,6 +10,7 @@
 #include "isa.h"
 #include "log.h"
 #include "memory.h"
+#include "seed.h"
 #include <libfdt.h>
 #include <string.h>
 
@@ -106,6 +107,11 @@ static void read_chosen(void)
     const char *words = chosen < 0 ? NULL : devicetree_string(tree, chosen, "bootargs");
     uint64_t end;
 
+    int length;
+    const uint8_t *seed = chosen < 0 ? NULL : fdt_getprop(tree, chosen, "rng-seed", &length);
+
+    if (seed)
+        seed_init(seed, (size_t)length);
     if (words)
         bootargs_words = words;
     if (chosen >= 0 && devicetree_u64(tree, chosen, "linux,initrd-start", &initrd_start) &&

@@ -67,6 +67,7 @@ def test_linux(vcpus, harts, isolation):
     with Machine([linux(cpus=vcpus)], smp=harts, append=append) as machine:
         machine.login(360)
         machine.shell("nproc", rf"^{vcpus}$")
+        machine.shell("dmesg | grep random", r"0\.000000\] random: crng init done")  # by our rng-seed
         offline_and_online(machine, vcpus - 1, vcpus)
         load(machine, 4)
         machine.shell("dmesg | grep -ciE 'stall|lockup|hung|BUG|Oops|WARNING'", "^0$")

@@ -55,9 +55,11 @@ $(UNIT_DATA)/%.dtb: tests/unit/data/%.dts
 	@mkdir -p $(@D) && dtc -q -I dts -O dtb -o $@ $<
 comma := ,
 
+test_seed_SOURCES := hypervisor/riscv/seed.c
+test_seed_CFLAGS := $(UNIT_RISCV)
 test_isa_SOURCES := hypervisor/riscv/isa.c
 test_isa_CFLAGS := $(UNIT_RISCV)
-test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/isa.c hypervisor/riscv/serial.c \
+test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/seed.c hypervisor/riscv/isa.c hypervisor/riscv/serial.c \
 	$(wildcard hypervisor/drivers/*.c) hypervisor/core/memory.c hypervisor/core/lock.c \
 	hypervisor/core/ring.c hypervisor/core/error.c hypervisor/hosted/log.c $(UNIT_FDT)
 test_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
@@ -75,7 +77,7 @@ test_console_service_SOURCES := $(filter-out %/main.c,$(wildcard services/consol
 test_console_service_CFLAGS := -iquote services/runtime
 
 # The guest's machine, on its own headers and with fakes of everything outside it.
-MACHINE_SOURCES := $(wildcard hypervisor/riscv/machine/*.c) hypervisor/riscv/isa.c tests/unit/machine_fakes.c $(UNIT_FDT)
+MACHINE_SOURCES := hypervisor/riscv/seed.c $(wildcard hypervisor/riscv/machine/*.c) hypervisor/riscv/isa.c tests/unit/machine_fakes.c $(UNIT_FDT)
 MACHINE_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
 test_machine_SOURCES := $(MACHINE_SOURCES)
 test_machine_CFLAGS := $(MACHINE_CFLAGS)

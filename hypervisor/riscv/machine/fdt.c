@@ -6,6 +6,7 @@
  */
 #include "machine.h"
 #include "port.h"
+#include "seed.h"
 #include <libfdt.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,8 @@ struct writer {
 /* Free bytes that count as the tree's own: boot loaders keep a copy of its size and edit that in
  * place (U-Boot's `booti` with the tree that U-Boot itself was given). */
 #define EDIT_ROOM 4096
+
+#define SERIAL_PATH "/soc/serial@10000000"
 
 #define UART_CLOCK     0x384000 /* 3.6864 MHz, as on `virt` */
 #define PLIC_NDEV      95
@@ -104,12 +107,22 @@ static void interrupt(struct writer *writer, uint32_t source)
     cell(writer, "interrupt-parent", PHANDLE_PLIC);
 }
 
+static void aliases(struct writer *writer)
+{
+    begin(writer, "aliases");
+    string(writer, "serial0", SERIAL_PATH);
+    end(writer);
+}
+
 static void chosen(struct writer *writer, const struct capsule *capsule, uint64_t initrd_start,
                    uint64_t initrd_end)
 {
+    uint8_t seed[SEED_SIZE];
     begin(writer, "chosen");
     string(writer, "bootargs", capsule->config.bootargs);
-    string(writer, "stdout-path", "/soc/serial@10000000");
+    string(writer, "stdout-path", SERIAL_PATH);
+    if (seed_take(port_time(), seed))
+        bytes(writer, "rng-seed", seed, sizeof seed);
     if (initrd_end > initrd_start) {
         cell64(writer, "linux,initrd-start", initrd_start);
         cell64(writer, "linux,initrd-end", initrd_end);
@@ -310,6 +323,7 @@ static void root(struct writer *writer, const struct capsule *capsule, uint64_t 
     cells_below(writer, 2, 2);
     bytes(writer, "compatible", compatible, sizeof compatible);
     string(writer, "model", "diosix,virt");
+    aliases(writer);
     chosen(writer, capsule, initrd_start, initrd_end);
     memory(writer, capsule);
     cpus(writer, capsule);
