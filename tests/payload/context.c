@@ -154,9 +154,14 @@ static void pass(struct work *work, uint64_t ticks, bool sleeping)
     strike_later(work);
     csr_set(sie, SIP_STIP);
     csr_set(sstatus, SSTATUS_SIE);
-    while (work->strikes < STRIKES || (!sleeping && time_now() < end))
-        if (sleeping)
+    while (work->strikes < STRIKES || (!sleeping && time_now() < end)) {
+        if (!sleeping)
+            continue;
+        csr_clear(sstatus, SSTATUS_SIE); /* none is taken between the look and the wfi */
+        if (work->strikes < STRIKES)
             __asm__ volatile("wfi");
+        csr_set(sstatus, SSTATUS_SIE);
+    }
     csr_clear(sstatus, SSTATUS_SIE);
 }
 
