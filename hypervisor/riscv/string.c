@@ -51,6 +51,8 @@ void *memset(void *to, int byte, size_t size)
         *at++ = (uint8_t)byte;
     for (; size >= BLOCK; size -= BLOCK, at += BLOCK)
         set_block((word *)(void *)at, value);
+    for (; size >= WORD; size -= WORD, at += WORD)
+        *(word *)(void *)at = value;
     for (; size > 0; size--)
         *at++ = (uint8_t)byte;
     return to;
@@ -60,9 +62,12 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {
     uint8_t *at = to;
     const uint8_t *source = from;
-    if (is_aligned(at) && is_aligned(source))
+    if (is_aligned(at) && is_aligned(source)) {
         for (; size >= BLOCK; size -= BLOCK, at += BLOCK, source += BLOCK)
             copy_block((word *)(void *)at, (const word *)(const void *)source);
+        for (; size >= WORD; size -= WORD, at += WORD, source += WORD)
+            *(word *)(void *)at = *(const word *)(const void *)source;
+    }
     for (; size > 0; size--)
         *at++ = *source++;
     return to;
