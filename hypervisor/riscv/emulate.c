@@ -170,12 +170,12 @@ static bool emulate_time(struct vcpu *vcpu, uint32_t instruction)
     return true;
 }
 
-/* mtval holds the instruction, or zero on harts that do not tell (3.1.16). */
+/* From memory: mtval may hold it, or zero (3.1.16), and QEMU leaves there what trapped before when
+ * it finds out late that an instruction is illegal. If that was a `wfi`, the guest would wait. */
 static bool trapped_instruction(struct vcpu *vcpu, uint32_t *instruction)
 {
     struct guest_fault fault;
-    *instruction = (uint32_t)vcpu->arch.tval;
-    if (*instruction != 0 || guest_fetch(vcpu, instruction, &fault))
+    if (guest_fetch(vcpu, instruction, &fault))
         return true;
     inject_exception(vcpu, fault.cause, fault.tval);
     return false;
