@@ -16,6 +16,11 @@
 void interrupt_raise(struct vcpu *vcpu, unsigned irq)
 {
     uint64_t before = atomic_fetch_or(&vcpu->arch.interrupts, 1UL << irq);
+    if (irq == IRQ_S_SOFT && atomic_load(&vcpu->hsm) == HSM_SUSPENDED) {
+        atomic_store(&vcpu->arch.resume, true);
+        sched_wake(vcpu);
+        return;
+    }
     if (before & 1UL << irq || port_hart()->current == vcpu)
         return;
     if (atomic_load(&vcpu->arch.in_guest))

@@ -56,6 +56,7 @@ struct vcpu_arch {
     /* Interrupt lines into the guest, by their bit in sip: SSIP is a pulse that the guest clears,
      * STIP (where there is no Sstc) and SEIP are levels. interrupt.h raises and lowers them. */
     _Atomic uint64_t interrupts;
+    _Atomic bool resume; /* an IPI has come since it was suspended: sbi_hsm.c */
     uint64_t timer; /* when STIP is to rise, in ticks, where there is no Sstc; UINT64_MAX never */
     _Atomic uint32_t fences;
     _Atomic bool in_guest; /* this instant executing guest code on some hart */

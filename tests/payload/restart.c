@@ -1,7 +1,7 @@
 /*
  * Ends in the way that it is told: a letter of input: `r` cold reboot, `w` warm reboot, `c` crash,
- * `f` power-off for a system failure, `q` power-off. With `auto=r` it does not wait for input.
- * At each start its memory must be clean of what the last life left there.
+ * `f` power-off for a system failure, `l` the legacy power-off, `q` power-off. With `auto=r` it
+ * does not wait for input. At each start its memory must be clean of what the last life left there.
  */
 #include "payload.h"
 
@@ -48,6 +48,9 @@ void payload_main(void)
         break;
     case 'f':
         sbi_call(SBI_SRST, 0, 0, 1, 0);
+        break;
+    case 'l':
+        sbi_call(8, 0, 0, 0, 0);
         break;
     case 'c':
         csr_write(stvec, 0);

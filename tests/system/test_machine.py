@@ -14,3 +14,9 @@ def test_64_vcpus(isolation, qemu):
     with Machine([payload("sbi", cpus=64, **words)], smp=2, append=f"services=no {isolation}", **options) as machine:
         machine.payload_done("sbi", timeout=120)
         assert machine.count(r"ok smp\.stops$") == 3 * 63
+
+
+def test_legacy_shutdown(isolation):
+    with Machine([payload("restart", auto="l")], smp=1, append=f"services=no {isolation}") as machine:
+        machine.expect("capsule restart: stopped", anywhere=True)
+        assert "still alive" not in machine.text

@@ -331,6 +331,20 @@ static void test_non_retentive_suspend(void **state)
     assert_int_equal(fake.resets, 1);
 }
 
+/* With `sie` empty, and one IPI pending since before: the next one is what counts. */
+static void test_an_ipi_ends_a_suspend(void **state)
+{
+    (void)state;
+    fake.lines[0] = SSIP;
+    atomic_store(&fake_vcpu(0)->arch.resume, true); /* of an earlier suspend */
+    call(EXT_HSM, 3, 0, 0, 0);
+    assert_int_equal(fake.woken[0], 0);
+    assert_false(sbi_hsm_enter(fake_vcpu(0)));
+    atomic_store(&fake_vcpu(0)->arch.resume, true); /* interrupt_raise() */
+    assert_true(sbi_hsm_enter(fake_vcpu(0)));
+    assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_STARTED);
+}
+
 static void test_suspend_refuses(void **state)
 {
     (void)state;
@@ -641,6 +655,7 @@ int main(void)
         TEST(test_leaving_a_hart_does_not_stop),
         TEST(test_retentive_suspend),
         TEST(test_non_retentive_suspend),
+        TEST(test_an_ipi_ends_a_suspend),
         TEST(test_suspend_refuses),
         TEST(test_system_suspend),
         TEST(test_system_suspend_refuses),

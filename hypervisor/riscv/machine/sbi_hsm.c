@@ -83,14 +83,24 @@ static long status(struct sbi_call *call, uint64_t hart_id)
     return SBI_SUCCESS;
 }
 
+/* The wait is announced first, so that an IPI that comes meanwhile is not forgotten; interrupts
+ * that it has enabled are looked at when it leaves its hart. */
+static void wait_to_resume(struct vcpu *vcpu, uint64_t deadline)
+{
+    sched_block_current(vcpu, deadline);
+    if (atomic_load(&vcpu->arch.resume))
+        sched_wake(vcpu);
+}
+
 /* A retentive suspend returns as any call does, only later; the registers of the other kind are
  * set when it ends, because until then the enabled interrupts decide when that is. */
 long sbi_hsm_suspend(struct vcpu *vcpu, const struct suspend *suspend)
 {
     vcpu->capsule->arch.machine->suspend[vcpu->id] = *suspend;
+    atomic_store(&vcpu->arch.resume, false);
     if (!change_state(vcpu, HSM_STARTED, HSM_SUSPENDED))
         return SBI_ERR_FAILED;
-    sched_block_current(vcpu, interrupt_deadline(port_hart(), vcpu));
+    wait_to_resume(vcpu, interrupt_deadline(port_hart(), vcpu));
     return SBI_SUCCESS;
 }
 
@@ -119,14 +129,16 @@ static void resume_anew(struct vcpu *vcpu, const struct suspend *suspend)
     vcpu->arch.supervisor.stimecmp = stimecmp;
 }
 
-/* What brings a suspended vCPU here may be less than an interrupt that it has enabled: its capsule
- * was paused and resumed, or a line rose that it has masked. Then it waits on. */
+/* It resumes at an interrupt that it has enabled, and at any IPI: that is how firmware in machine
+ * mode does it, and programs that suspend with an empty `sie` count on it. What else may bring it
+ * here is no reason: its capsule was paused and resumed, or a line rose that it has masked. Then it
+ * waits on. */
 bool sbi_hsm_enter(struct vcpu *vcpu)
 {
     if (atomic_load(&vcpu->hsm) != HSM_SUSPENDED)
         return true;
-    if (!port_vcpu_has_interrupt(vcpu)) {
-        sched_block_current(vcpu, interrupt_wait_deadline(vcpu));
+    if (!port_vcpu_has_interrupt(vcpu) && !atomic_load(&vcpu->arch.resume)) {
+        wait_to_resume(vcpu, interrupt_wait_deadline(vcpu));
         return false;
     }
     const struct suspend *suspend = &vcpu->capsule->arch.machine->suspend[vcpu->id];
