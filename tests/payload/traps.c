@@ -39,8 +39,8 @@ static void check_illegal(uint32_t instruction, const char *name)
           trap.trapped, trap.scause, trap.stval, trap.sepc);
 }
 
-/* A `wfi` that does not wait, for an interrupt is pending. It leaves its trace in a trap register of
- * QEMU's, where a hypervisor that believed it would take the next instruction for a `wfi`. */
+/* A `wfi` that does not wait, for an interrupt is pending. It leaves its trace in a trap register
+ * of QEMU's, where a hypervisor that believed it would take the next instruction for a `wfi`. */
 static void wait_for_nothing(void)
 {
     csr_set(sie, SIP_SSIP);
