@@ -170,19 +170,12 @@ static bool emulate_time(struct vcpu *vcpu, uint32_t instruction)
     return true;
 }
 
-#define OPCODE_SYSTEM                                                                              \
-    0x73 /* major opcode (Unprivileged, table 70): all that is carried out here                    \
-          */
-
-/* mtval holds the instruction, or zero on harts that do not tell (3.1.16). QEMU leaves there what
- * trapped before when it finds out late that an instruction is illegal; lest the guest waits
- * because that was a `wfi`, what would be carried out is fetched. */
+/* From memory: mtval may hold it, or zero (3.1.16), and QEMU leaves there what trapped before, in
+ * whatever capsule, when it finds out late that an instruction is illegal. If that was a `wfi`, the
+ * guest would wait. */
 static bool trapped_instruction(struct vcpu *vcpu, uint32_t *instruction)
 {
     struct guest_fault fault;
-    *instruction = (uint32_t)vcpu->arch.tval;
-    if (*instruction != 0 && (*instruction & 0x7f) != OPCODE_SYSTEM)
-        return true;
     if (guest_fetch(vcpu, instruction, &fault))
         return true;
     inject_exception(vcpu, fault.cause, fault.tval);
