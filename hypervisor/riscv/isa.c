@@ -406,6 +406,16 @@ static const char *read_removals(const char *names, struct isa *removed)
     return NULL;
 }
 
+/* The needs, as bits, that go with the registers that are taken away. */
+static unsigned lost_needs(const struct isa *removed)
+{
+    if (isa_has(removed, "f"))
+        return 1U << NEED_F | 1U << NEED_D | 1U << NEED_V;
+    if (isa_has(removed, "d"))
+        return 1U << NEED_D | 1U << NEED_V;
+    return isa_has(removed, "v") ? 1U << NEED_V : 0;
+}
+
 const char *isa_remove(struct isa *isa, const char *names)
 {
     struct isa removed = {{0}};
@@ -414,13 +424,12 @@ const char *isa_remove(struct isa *isa, const char *names)
     if (wrong)
         return wrong;
     add_dependents(&removed);
-    isa->bits[0] &= ~removed.bits[0];
-    isa->bits[1] &= ~removed.bits[1];
-    isa_limit(isa, &(struct hart_features){.f = !isa_has(&removed, "f"),
-                                           .d = !isa_has(&removed, "d"),
-                                           .v = !isa_has(&removed, "v"),
-                                           .sstc = !isa_has(&removed, "sstc"),
-                                           .svadu = !isa_has(&removed, "svadu")});
+    unsigned lost = lost_needs(&removed);
+
+    for (size_t place = 0; place < COUNT; place++) {
+        if (has(&removed, place) || lost >> table[place].need & 1)
+            isa->bits[place / 64] &= ~(1UL << place % 64);
+    }
     return NULL;
 }
 

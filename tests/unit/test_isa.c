@@ -166,6 +166,19 @@ static void test_removals(void **state)
         assert_string_equal(without(cases[i].host, cases[i].removals), cases[i].guest);
 }
 
+/* Whatever it takes to have an extension: nothing goes that nobody asked to go. */
+static void test_nothing_removed_leaves_everything(void **state)
+{
+    struct isa all = {{UINT64_MAX, UINT64_MAX}}, left = all;
+    struct machine_isa before, after;
+
+    (void)state;
+    assert_null(isa_remove(&left, ""));
+    isa_format(&all, &before);
+    isa_format(&left, &after);
+    assert_string_equal(after.base, before.base);
+}
+
 static void test_has(void **state)
 {
     struct isa isa = isa_of_string("rv64imac_zba"), all = {{UINT64_MAX, UINT64_MAX}};
@@ -205,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_list_form),
         cmocka_unit_test(test_common_part),
         cmocka_unit_test(test_removals),
+        cmocka_unit_test(test_nothing_removed_leaves_everything),
         cmocka_unit_test(test_has),
         cmocka_unit_test(test_everything_fits),
     };
