@@ -201,14 +201,20 @@ static bool blob_crc_matches(struct reader *reader, const struct label *user, in
     return found == stated;
 }
 
+static int blob_node(const struct reader *reader, const char *name)
+{
+    const void *fdt = reader->image->fdt;
+
+    return fdt_subnode_offset(fdt, fdt_path_offset(fdt, "/images"), name);
+}
+
 /* Finds the blob with this name for `user`, and checks it. */
 static bool blob_get(struct reader *reader, const struct label *user, const char *name,
                      struct blob *blob)
 {
     const struct dmfs *image = reader->image;
     struct label shown = masked("", name);
-    int images = fdt_path_offset(image->fdt, "/images");
-    int node = fdt_subnode_offset(image->fdt, images, name);
+    int node = blob_node(reader, name);
     uint64_t start, size;
 
     if (node < 0 || !is_printable(name, strlen(name))) {
@@ -251,7 +257,7 @@ static bool blob_address(struct reader *reader, const struct label *user, const 
                          uint64_t *address)
 {
     const void *fdt = reader->image->fdt;
-    int node = fdt_subnode_offset(fdt, fdt_path_offset(fdt, "/images"), name);
+    int node = blob_node(reader, name);
     uint32_t low;
 
     if (get_u32(fdt, node, "load", &low))
@@ -296,36 +302,31 @@ static bool read_name(struct reader *reader, const struct label *label, int node
     return true;
 }
 
+/* Text that may be absent, which is the same as empty. */
+static bool read_text(const void *fdt, const struct label *label, int node, const char *property,
+                      size_t max, const char **text)
+{
+    bool wrong;
+
+    *text = get_text(fdt, node, property, max, &wrong);
+    if (!*text)
+        *text = "";
+    if (wrong)
+        log_error("image: %s: property %s is not printable text of at most %zu characters",
+                  label->text, property, max);
+    return !wrong;
+}
+
 static bool read_texts(const void *fdt, const struct label *label, int node,
                        struct capsule_config *config)
 {
-    bool wrong_description, wrong_bootargs;
-    const char *description =
-        get_text(fdt, node, "description", DIOSIX_DESCRIPTION_MAX - 1, &wrong_description);
-    const char *words = get_text(fdt, node, "diosix,bootargs", BOOTARGS_MAX, &wrong_bootargs);
+    const char *description;
 
-    if (wrong_description || wrong_bootargs) {
-        log_error("image: %s: property %s is not printable text of at most %d characters",
-                  label->text, wrong_description ? "description" : "diosix,bootargs",
-                  wrong_description ? DIOSIX_DESCRIPTION_MAX - 1 : BOOTARGS_MAX);
+    if (!read_text(fdt, label, node, "description", DIOSIX_DESCRIPTION_MAX - 1, &description) ||
+        !read_text(fdt, label, node, "diosix,bootargs", BOOTARGS_MAX, &config->bootargs))
         return false;
-    }
-    strcpy(config->description, description ? description : "");
-    config->bootargs = words ? words : "";
+    strcpy(config->description, description);
     return true;
-}
-
-static bool read_isa(const void *fdt, const struct label *label, int node,
-                     struct capsule_config *config)
-{
-    bool wrong;
-    const char *isa = get_text(fdt, node, "diosix,isa", ISA_MAX, &wrong);
-
-    config->isa = isa ? isa : "";
-    if (wrong)
-        log_error("image: %s: property diosix,isa is not printable text of at most %d characters",
-                  label->text, ISA_MAX);
-    return !wrong;
 }
 
 static bool read_ram(const void *fdt, const struct label *label, int node,
@@ -521,8 +522,9 @@ static bool read_capsule(struct reader *reader, const struct label *label, int n
            read_number(fdt, label, node, "diosix,cpus", CAPSULE_VCPU_MAX, &config->cpus) &&
            read_number(fdt, label, node, "diosix,weight", 10000, &config->weight) &&
            read_cap(fdt, label, node, config) && read_pins(fdt, label, node, config) &&
-           read_isa(fdt, label, node, config) && read_load(fdt, label, node, config) &&
-           read_properties(fdt, label, node, config) && read_files(reader, label, node, config);
+           read_text(fdt, label, node, "diosix,isa", ISA_MAX, &config->isa) &&
+           read_load(fdt, label, node, config) && read_properties(fdt, label, node, config) &&
+           read_files(reader, label, node, config);
 }
 
 /* "service" or "guest"; NULL for anything else. */

@@ -40,4 +40,10 @@ struct hart {
 extern struct hart *harts[HART_MAX];
 extern unsigned hart_count;
 
+/* Has it come in, and are there vCPUs for it to run? Any hart. */
+static inline bool hart_takes_guests(const struct hart *hart)
+{
+    return hart->runs_guests && atomic_load(&hart->online);
+}
+
 #endif

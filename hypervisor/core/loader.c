@@ -318,22 +318,27 @@ static const struct load_segment *overlapping(const struct load_plan *plan, uint
     return NULL;
 }
 
-/* Adds a segment at its place in the order of addresses. */
+/* At its place in the order of addresses. */
+static void insert_segment(struct load_plan *plan, struct load_segment segment)
+{
+    unsigned at = plan->count++;
+
+    for (; at > 0 && plan->segments[at - 1].start.value > segment.start.value; at--)
+        plan->segments[at] = plan->segments[at - 1];
+    plan->segments[at] = segment;
+}
+
+/* Of the kernel. */
 static enum error add_segment(struct load_plan *plan, struct ram ram, struct load_segment segment,
                               const char **reason)
 {
-    unsigned at = plan->count;
-
     if (!in_ram(ram, segment.start.value, segment.size)) {
         *reason = "some of the kernel would lie outside the capsule's RAM";
         return ERROR_NO_MEMORY;
     }
     if (overlapping(plan, segment.start.value, segment.size))
         return reject(reason, "two segments of the ELF file overlap");
-    for (; at > 0 && plan->segments[at - 1].start.value > segment.start.value; at--)
-        plan->segments[at] = plan->segments[at - 1];
-    plan->segments[at] = segment;
-    plan->count++;
+    insert_segment(plan, segment);
     return OK;
 }
 
@@ -444,7 +449,6 @@ static enum error plan_blobs(const struct capsule_config *config, struct ram ram
     for (unsigned i = 0; i < config->blob_count; i++) {
         const struct blob *blob = &config->blobs[i].blob;
         uint64_t address = config->blobs[i].address;
-        enum error error;
 
         if (!in_ram(ram, address, blob->size)) {
             *reason = "a blob would lie outside the capsule's RAM";
@@ -452,11 +456,8 @@ static enum error plan_blobs(const struct capsule_config *config, struct ram ram
         }
         if (overlapping(plan, address, blob->size))
             return reject(reason, "a blob overlaps the kernel or another blob");
-        error = add_segment(plan, ram,
-                            (struct load_segment){gpa(address), blob->size, blob->data, blob->size},
-                            reason);
-        if (error)
-            return error;
+        insert_segment(plan,
+                       (struct load_segment){gpa(address), blob->size, blob->data, blob->size});
     }
     return OK;
 }

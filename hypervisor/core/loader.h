@@ -18,7 +18,6 @@
 
 #define LOAD_ELF_MAX     15                     /* segments of a kernel */
 #define LOAD_SEGMENT_MAX (LOAD_ELF_MAX + 1 + 8) /* and the initramfs, and blobs */
-#define LOAD_FDT_SIZE    (64UL * 1024)          /* room for the guest's device tree */
 
 /* Room for the guest's device tree; with several harts, a page more for each of the others. */
 #define LOAD_FDT_SIZE (64UL * 1024)

@@ -105,10 +105,12 @@ static bool fits_low(const struct memory_extent *extent, uint64_t size, uint64_t
 {
     if (extent->owner != MEMORY_FREE || extent->size < size)
         return false;
-    *base = extent->base.value;
-    if (*base<clear_end && * base + size> clear_start)
-        *base = clear_end;
-    return *base >= extent->base.value && *base <= end_of(extent) - size;
+    uint64_t start = extent->base.value;
+
+    if (start < clear_end && clear_start < start + size)
+        start = clear_end;
+    *base = start;
+    return start >= extent->base.value && start <= end_of(extent) - size;
 }
 
 /* The extent that has room for a guest's memory; `count` if none has. */
@@ -232,23 +234,31 @@ void memory_keep_clear(struct hpa base, uint64_t end)
     lock_release(&lock);
 }
 
-enum error memory_alloc(uint64_t size, uint64_t align, int owner, struct hpa *base)
+/* `align` 0: pages of the hypervisor's own. */
+static enum error alloc(uint64_t size, uint64_t align, int owner, struct hpa *base)
 {
     enum error error = ERROR_NO_MEMORY;
-    uint64_t start;
 
-    if (!is_good_size(size) || align < PAGE_SIZE || (align & (align - 1)))
-        return ERROR_BAD_CONFIG;
     lock_acquire(&lock);
-    size_t index = has_room_for_allocation() ? choose_high(size, align, &start) : count;
+    if (has_room_for_allocation()) {
+        uint64_t start;
+        size_t index = align ? choose_high(size, align, &start) : choose_low(size, &start);
 
-    if (index < count) {
-        assign(index, start, start + size, owner);
-        *base = hpa(start);
-        error = OK;
+        if (index < count) {
+            assign(index, start, start + size, owner);
+            *base = hpa(start);
+            error = OK;
+        }
     }
     lock_release(&lock);
     return error;
+}
+
+enum error memory_alloc(uint64_t size, uint64_t align, int owner, struct hpa *base)
+{
+    if (!is_good_size(size) || align < PAGE_SIZE || (align & (align - 1)))
+        return ERROR_BAD_CONFIG;
+    return alloc(size, align, owner, base);
 }
 
 enum error memory_alloc_at(struct hpa base, uint64_t size, int owner)
@@ -291,19 +301,14 @@ void memory_free(struct hpa base, uint64_t size, int owner)
 
 void *memory_alloc_pages(size_t size)
 {
-    uint64_t start;
+    struct hpa base;
 
     if (size == 0 || size > SIZE_MAX - PAGE_SIZE)
         return NULL;
     size = align_up(size, PAGE_SIZE);
-    lock_acquire(&lock);
-    size_t index = has_room_for_allocation() ? choose_low(size, &start) : count;
-    bool found = index < count;
-
-    if (found)
-        assign(index, start, start + size, MEMORY_HYPERVISOR);
-    lock_release(&lock);
-    return found ? memset(hpa_pointer(hpa(start)), 0, size) : NULL;
+    if (alloc(size, 0, MEMORY_HYPERVISOR, &base))
+        return NULL;
+    return memset(hpa_pointer(base), 0, size);
 }
 
 void memory_free_pages(void *pages, size_t size)

@@ -13,16 +13,11 @@ _Static_assert(HART_MAX <= 64, "hart_set.harts has a bit for each");
 
 struct hart_set placement_shared = {.harts = UINT64_MAX};
 
-static bool takes_guests(const struct hart *hart)
-{
-    return hart->runs_guests && atomic_load(&hart->online);
-}
-
 /* The hart's bit, or 0. */
 static uint64_t hart_bit(uint32_t id)
 {
     for (unsigned i = 0; i < hart_count; i++)
-        if (harts[i]->id == id && takes_guests(harts[i]))
+        if (harts[i]->id == id && hart_takes_guests(harts[i]))
             return UINT64_C(1) << i;
     return 0;
 }
@@ -31,7 +26,7 @@ static uint64_t all_harts(void)
 {
     uint64_t mask = 0;
     for (unsigned i = 0; i < hart_count; i++)
-        if (takes_guests(harts[i]))
+        if (hart_takes_guests(harts[i]))
             mask |= UINT64_C(1) << i;
     return mask;
 }

@@ -135,7 +135,7 @@ static void leave_sleepers(struct vcpu *vcpu)
 
 static bool is_idle(const struct hart *hart)
 {
-    return hart->runs_guests && atomic_load(&hart->online) && hart->current == NULL;
+    return hart_takes_guests(hart) && hart->current == NULL;
 }
 
 /* What goes on on the harts of a set. */

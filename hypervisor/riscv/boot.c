@@ -94,11 +94,6 @@ static void gather_harts(void)
     }
 }
 
-static bool takes_guests(const struct hart *hart)
-{
-    return atomic_load(&hart->online) && hart->runs_guests;
-}
-
 /* What every hart that runs guests can do; a vCPU may then run on any of them. One that differs
  * from the first in the registers that move with a vCPU looks after the machine instead. */
 static void settle_features(void)
@@ -106,7 +101,7 @@ static void settle_features(void)
     const struct hart_features *first = NULL;
     for (unsigned i = 0; i < hart_count; i++) {
         const struct hart_features *features = &harts[i]->arch.features;
-        if (!takes_guests(harts[i]))
+        if (!hart_takes_guests(harts[i]))
             continue;
         if (first == NULL)
             common = *(first = features);
@@ -131,7 +126,7 @@ static void report_harts(void)
 {
     unsigned guests = 0, maintenance = 0;
     for (unsigned i = 0; i < hart_count; i++) {
-        guests += takes_guests(harts[i]);
+        guests += hart_takes_guests(harts[i]);
         maintenance += !harts[i]->runs_guests && atomic_load(&harts[i]->online);
     }
     log_info("%u hart%s for guests, %u for maintenance: %s%s%s%s%u PMP entries", guests,
