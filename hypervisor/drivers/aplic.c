@@ -39,9 +39,6 @@
 #define ITHRESHOLD 0x8
 #define CLAIMI     0x1c
 
-/* Privileged 1.13, 3.1.9: machine external interrupt. */
-#define CAUSE_MACHINE_EXTERNAL 11
-
 static int probed = -1; /* the node */
 static uint64_t base, size;
 static uint32_t sources;

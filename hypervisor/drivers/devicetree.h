@@ -27,6 +27,9 @@ bool devicetree_reg(const void *fdt, int node, unsigned index, uint64_t *base, u
 /* `reg` of a node below /cpus: a hart's id. */
 bool devicetree_hart_id(const void *fdt, int cpu, uint64_t *hart_id);
 
+/* Privileged 1.13, 3.1.9: machine external interrupt. */
+#define CAUSE_MACHINE_EXTERNAL 11
+
 /* Goes through `interrupts-extended` of an interrupt controller or a timer whose lines lead to
  * harts. Start with a cursor that is all zero. */
 struct devicetree_cursor {

@@ -20,9 +20,6 @@
 #define EIE0           0xc0
 #define IDENTITIES_MAX 2047
 
-/* Privileged 1.13, 3.1.9: machine external interrupt. */
-#define CAUSE_MACHINE_EXTERNAL 11
-
 static int probed = -1; /* the node */
 static struct hart_table table;
 static uint64_t pages[DRIVER_HART_MAX];

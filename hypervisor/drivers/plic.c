@@ -19,9 +19,6 @@
 #define SOURCE_MAX     1023
 #define CONTEXT_MAX    15872
 
-/* Privileged 1.13, 3.1.9: machine external interrupt. */
-#define CAUSE_MACHINE_EXTERNAL 11
-
 static uint64_t base;
 static uint32_t sources; /* the highest source number; 0 without a PLIC */
 static struct hart_table table;

@@ -4,6 +4,7 @@
 
 #include "addr.h"
 #include "isa.h"
+#include <stdatomic.h>
 #include <stdint.h>
 
 struct machine;
@@ -18,7 +19,8 @@ struct capsule_arch {
     struct hpa gstage_root;
     uint64_t gstage_pages; /* bytes of table pages, root included */
     uint64_t hgatp;
-    uint64_t generation; /* differs for each life and each map of each capsule: harts notice */
+    _Atomic uint64_t
+        generation; /* differs for each life and each map of each capsule: harts notice */
 };
 
 #endif

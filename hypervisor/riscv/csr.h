@@ -215,40 +215,30 @@
         value_;                                                                                    \
     })
 
-/* Tries to read a CSR that this hart may not have. A trap goes to the instruction after the read;
- * it spoils mepc, mcause, mtval and mstatus.MPP: for use at boot only. */
-#define csr_try_read(csr, value)                                                                   \
+/* Tries an instruction that this hart may not have: does it trap? If so, that goes to the one after
+ * it, and spoils mepc, mcause, mtval and mstatus.MPP: for use at boot only. The code may name a CSR
+ * as %[csr] and a variable as %[value]. */
+#define try_instruction(code, number, variable)                                                    \
     ({                                                                                             \
         uint64_t there_ = 0, old_;                                                                 \
-        __asm__ volatile("la %1, 1f\n\t"                                                           \
-                         "csrrw %1, mtvec, %1\n\t"                                                 \
-                         "csrr %2, %3\n\t"                                                         \
-                         "li %0, 1\n\t"                                                            \
+        __asm__ volatile("la %[old], 1f\n\t"                                                       \
+                         "csrrw %[old], mtvec, %[old]\n\t" code "\n\t"                             \
+                         "li %[there], 1\n\t"                                                      \
                          ".balign 4\n"                                                             \
                          "1:\n\t"                                                                  \
-                         "csrw mtvec, %1\n\t"                                                      \
-                         "csrc mstatus, %4"                                                        \
-                         : "+&r"(there_), "=&r"(old_), "=&r"(*(value))                             \
-                         : "i"(csr), "r"(STATUS_MDT)                                               \
+                         "csrw mtvec, %[old]\n\t"                                                  \
+                         "csrc mstatus, %[mdt]"                                                    \
+                         : [there] "+&r"(there_), [old] "=&r"(old_), [value] "+&r"(variable)       \
+                         : [csr] "i"(number), [mdt] "r"(STATUS_MDT)                                \
                          : "memory");                                                              \
         there_ != 0;                                                                               \
     })
-/* The same for a write. */
-#define csr_try_write(csr, value)                                                                  \
+#define csr_try_read(number, value)                                                                \
+    (*(value) = 0, try_instruction("csrr %[value], %[csr]", number, *(value)))
+#define csr_try_write(number, value)                                                               \
     ({                                                                                             \
-        uint64_t there_ = 0, old_;                                                                 \
-        __asm__ volatile("la %1, 1f\n\t"                                                           \
-                         "csrrw %1, mtvec, %1\n\t"                                                 \
-                         "csrw %2, %3\n\t"                                                         \
-                         "li %0, 1\n\t"                                                            \
-                         ".balign 4\n"                                                             \
-                         "1:\n\t"                                                                  \
-                         "csrw mtvec, %1\n\t"                                                      \
-                         "csrc mstatus, %4"                                                        \
-                         : "+&r"(there_), "=&r"(old_)                                              \
-                         : "i"(csr), "r"((uint64_t)(value)), "r"(STATUS_MDT)                       \
-                         : "memory");                                                              \
-        there_ != 0;                                                                               \
+        uint64_t value_ = (value);                                                                 \
+        try_instruction("csrw %[csr], %[value]", number, value_);                                  \
     })
 
 /* 21.3.2: by encoding, for assemblers without the H extension. All addresses, all spaces. */

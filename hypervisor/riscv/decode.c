@@ -6,9 +6,7 @@
 #include "decode.h"
 
 /* Major opcodes (Unprivileged ISA, "RV32/64G Instruction Set Listings", table 70). */
-#define OPCODE_LOAD     0x03
 #define OPCODE_LOAD_FP  0x07
-#define OPCODE_STORE    0x23
 #define OPCODE_STORE_FP 0x27
 #define OPCODE_AMO      0x2f
 #define OPCODE_SYSTEM   0x73

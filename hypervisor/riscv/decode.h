@@ -8,6 +8,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Major opcodes (Unprivileged ISA, "RV32/64G Instruction Set Listings", table 70). */
+#define OPCODE_LOAD  0x03
+#define OPCODE_STORE 0x23
+
+/* What `size` bytes, 1 to 8, hold of a value; and as a number with a sign. */
+static inline uint64_t low_bytes(uint64_t value, unsigned size)
+{
+    return value & ~0UL >> (64 - 8 * size);
+}
+
+static inline uint64_t sign_extend(uint64_t value, unsigned size)
+{
+    unsigned shift = 64 - 8 * size;
+    return (uint64_t)((int64_t)(value << shift) >> shift);
+}
+
 enum access_kind {
     ACCESS_LOAD,
     ACCESS_STORE,

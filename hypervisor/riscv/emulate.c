@@ -36,17 +36,6 @@ static void advance(struct vcpu *vcpu, unsigned length)
     vcpu->arch.x[0] += length;
 }
 
-static uint64_t low_bytes(uint64_t value, unsigned size)
-{
-    return size == 8 ? value : value & ((1UL << size * 8) - 1);
-}
-
-static uint64_t sign_extend(uint64_t value, unsigned size)
-{
-    unsigned shift = 64 - size * 8;
-    return (uint64_t)((int64_t)(value << shift) >> shift);
-}
-
 static uint64_t value_to_store(struct vcpu *vcpu, const struct access_instruction *access)
 {
     uint64_t value =

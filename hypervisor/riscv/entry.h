@@ -2,7 +2,9 @@
 #ifndef RISCV_ENTRY_H
 #define RISCV_ENTRY_H
 
+#include "csr.h"
 #include "hart.h"
+#include "sched.h"
 #include "vcpu.h"
 
 /* Called from entry.S: reset on the first hart and on the others, and a fault of our own. */
@@ -15,6 +17,15 @@ __attribute__((noreturn)) void trap_bug(uint64_t pc, uint64_t sp, uint64_t ra, u
 bool exit_fast(struct vcpu *vcpu, uint64_t cause);
 /* fast_access.c: the same for an access to a device. */
 bool exit_fast_access(struct vcpu *vcpu, uint64_t cause);
+/* For an exit that has been answered completely: does its vCPU go on? If it must leave the hart
+ * instead, it does as if an interrupt had come just then. */
+static inline bool exit_done(const struct hart *hart)
+{
+    if (!sched_must_leave(hart))
+        return true;
+    csr_write(CSR_MCAUSE, CAUSE_INTERRUPT);
+    return false;
+}
 
 /* entry.S: runs the loaded vCPU until it traps. */
 void guest_enter(struct vcpu_arch *arch);

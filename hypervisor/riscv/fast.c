@@ -56,7 +56,7 @@ static struct vcpu *single_target(const struct vcpu *vcpu)
     if (mask == 0 || (mask & (mask - 1)) != 0 || base >= CAPSULE_VCPU_MAX)
         return NULL;
     uint64_t id = base;
-    while ((mask >>= 1) != 0)
+    while ((mask >>= 1) != 0) /* libgcc's count of zeros is longer for the first 16 vCPUs */
         id++;
     return id < vcpu->capsule->vcpu_count ? vcpu->capsule->vcpus[id] : NULL;
 }

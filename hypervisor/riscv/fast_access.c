@@ -9,13 +9,9 @@
 #include "decode.h"
 #include "entry.h"
 #include "guest_access.h"
-#include "hart_lines.h"
 #include "isolation.h"
 #include "machine/machine.h"
 #include "port.h"
-
-#define OPCODE_LOAD  0x03
-#define OPCODE_STORE 0x23
 
 struct plain_access {
     bool write;
@@ -83,9 +79,8 @@ static void note(struct vcpu *vcpu, uint64_t cause)
 
 static uint64_t extend(uint64_t value, const struct plain_access *access)
 {
-    unsigned shift = 64 - 8 * access->size;
-    value <<= shift;
-    return access->funct3 & 4 ? value >> shift : (uint64_t)((int64_t)value >> shift);
+    bool is_unsigned = access->funct3 & 4;
+    return is_unsigned ? low_bytes(value, access->size) : sign_extend(value, access->size);
 }
 
 __attribute__((noinline)) bool exit_fast_access(struct vcpu *vcpu, uint64_t cause)
@@ -102,7 +97,7 @@ __attribute__((noinline)) bool exit_fast_access(struct vcpu *vcpu, uint64_t caus
         !isolation_fault_address(vcpu, &address, &fault))
         return false;
     if (access.write && access.data != 0)
-        value = vcpu->arch.x[access.data] & ~0UL >> (64 - 8 * access.size);
+        value = low_bytes(vcpu->arch.x[access.data], access.size);
     if (!machine_mmio(vcpu, address, access.size, access.write, &value))
         return false;
     if (!access.write && access.data != 0)

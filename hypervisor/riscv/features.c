@@ -33,19 +33,8 @@ static bool probe_sstc(bool h)
 /* wrs.sto, which ends soon by itself and is legal in every mode if it is there ("Zawrs" 1.01). */
 static bool probe_zawrs(void)
 {
-    uint64_t there = 0, old;
-    __asm__ volatile("la %1, 1f\n\t"
-                     "csrrw %1, mtvec, %1\n\t"
-                     ".word 0x01d00073\n\t"
-                     "li %0, 1\n\t"
-                     ".balign 4\n"
-                     "1:\n\t"
-                     "csrw mtvec, %1\n\t"
-                     "csrc mstatus, %2"
-                     : "+&r"(there), "=&r"(old)
-                     : "r"(STATUS_MDT)
-                     : "memory");
-    return there != 0;
+    uint64_t unused = 0;
+    return try_instruction(".word 0x01d00073", 0, unused);
 }
 
 /* 3.7.1.1: with the entry off, all ones read back as the address bits that exist, and the lowest
@@ -165,10 +154,10 @@ void features_probe(struct hart_features *features)
     }
     if (features->s)
         features->unlisted = unlisted_probe(features->h, features->stateen);
-    if (features->menvcfg && features->s)
+    if (features->menvcfg && features->s) {
         features->sstc = probe_sstc(features->h);
-    if (features->menvcfg && features->s)
         features->svadu = probe_svadu(features->h);
+    }
     if (features->h) {
         features->vmid_bits = probe_vmid_bits();
         features->delegates_illegal = probe_delegated_illegal(features->pmp_entries > 0);

@@ -6,7 +6,6 @@
 #include "csr.h"
 #include "hart.h"
 #include "port.h"
-#include "sched.h"
 #include "vcpu.h"
 
 /* Raises and lowers lines, given by their bits in sip; in hvip it is the bit above (Privileged
@@ -37,16 +36,6 @@ static inline void fence_carry_out(uint32_t kinds)
         hfence_vvma_all();
     else
         sfence_vma_all();
-}
-
-/* For an exit that has been answered completely: does its vCPU go on? If it must leave the hart
- * instead, it does as if an interrupt had come just then. */
-static inline bool exit_done(const struct hart *hart)
-{
-    if (!sched_must_leave(hart))
-        return true;
-    csr_write(CSR_MCAUSE, CAUSE_INTERRUPT);
-    return false;
 }
 
 #endif

@@ -57,6 +57,13 @@ static bool can_have_flash(const struct capsule *capsule)
     return use_gstage && have_third_wall;
 }
 
+/* The map is complete before harts can see that it is another one. */
+static void begin_generation(struct capsule *capsule)
+{
+    atomic_store_explicit(&capsule->arch.generation, atomic_fetch_add(&generations, 1) + 1,
+                          memory_order_release);
+}
+
 enum error isolation_create(struct capsule *capsule)
 {
     if (capsule_has_flash(&capsule->config) && !can_have_flash(capsule))
@@ -67,7 +74,7 @@ enum error isolation_create(struct capsule *capsule)
         if (error != OK)
             return error;
     }
-    capsule->arch.generation = atomic_fetch_add(&generations, 1) + 1;
+    begin_generation(capsule);
     return OK;
 }
 
@@ -86,8 +93,7 @@ void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, 
 {
     gstage_show(capsule, guest, host, size, shown);
     atomic_fetch_add(&flushes_ordered, 1);
-    __atomic_store_n(&capsule->arch.generation, atomic_fetch_add(&generations, 1) + 1,
-                     __ATOMIC_RELEASE);
+    begin_generation(capsule);
 }
 
 /* PMP lets through the capsule's RAM, its flash and, for the hardware's page walker, its G-stage
@@ -121,7 +127,7 @@ static void flush_after_switch(struct hart *hart)
 
 void isolation_enter(struct hart *hart, struct capsule *capsule)
 {
-    uint64_t generation = __atomic_load_n(&capsule->arch.generation, __ATOMIC_ACQUIRE);
+    uint64_t generation = atomic_load_explicit(&capsule->arch.generation, memory_order_acquire);
     if (hart->arch.isolation == generation)
         return;
     if (have_pmp)

@@ -3,12 +3,12 @@
  * wrong can be said; then the rest. Each part takes what makes sense and skips what does not.
  */
 #include "platform.h"
-#include "machine.h"
 #include "devicetree.h"
 #include "driver.h"
 #include "hart.h"
 #include "isa.h"
 #include "log.h"
+#include "machine.h"
 #include "memory.h"
 #include "seed.h"
 #include <libfdt.h>
@@ -31,7 +31,6 @@ static int serial_node = -1;
 static const struct power_driver *power;
 static const struct interrupt_driver *controller; /* that has the serial port's source */
 static struct isa guest_extensions;
-static struct machine_isa guest_isa;
 
 /* Device-tree names of what guests may use for address translation, the smallest first. */
 static const char *const mmu_types[] = {"riscv,sv39", "riscv,sv48", "riscv,sv57"};
@@ -226,8 +225,6 @@ void platform_set_hart_features(const struct hart_features *common)
     isa_limit(&guest_extensions, common);
     if (isa_has(&guest_extensions, "svade"))
         (void)isa_remove(&guest_extensions, "-svadu");
-    isa_format(&guest_extensions, &guest_isa);
-    guest_isa.mmu_type = mmu_types[mmu_type];
 }
 
 const struct isa *platform_guest_extensions(void)
@@ -235,9 +232,9 @@ const struct isa *platform_guest_extensions(void)
     return &guest_extensions;
 }
 
-const struct machine_isa *platform_guest_isa(void)
+const char *platform_mmu_type(void)
 {
-    return &guest_isa;
+    return mmu_types[mmu_type];
 }
 
 /* ---- Devices ---- */

@@ -31,9 +31,10 @@ const void *platform_fdt(void);
 /* The initrd that a boot loader passed. It lies in memory that is the hypervisor's. */
 bool platform_initrd(uint64_t *start, uint64_t *size);
 
-/* What all harts that run guests were found to have: platform_guest_isa() says no more than that.
- * Call it before the first guest's device tree is made. */
+/* What all harts that run guests were found to have. Call it before the first guest's device tree
+ * is made. */
 void platform_set_hart_features(const struct hart_features *common);
+/* The extensions that guests may use: no more than the tree and those features allow. */
 const struct isa *platform_guest_extensions(void);
 
 /* For people: by which controller the serial port interrupts. */

@@ -388,8 +388,7 @@ void inject_exception(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
     fake.injected_tval = tval;
 }
 
-const struct machine_isa *platform_guest_isa(void)
+const char *platform_mmu_type(void)
 {
-    static const struct machine_isa isa = {.mmu_type = "riscv,sv39"};
-    return &isa;
+    return "riscv,sv39";
 }

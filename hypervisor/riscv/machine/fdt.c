@@ -184,14 +184,14 @@ static void cpu(struct writer *writer, unsigned id, const struct machine_isa *is
     string(writer, "riscv,isa", isa->base);
     string(writer, "riscv,isa-base", "rv64i");
     bytes(writer, "riscv,isa-extensions", isa->extensions, list_size(isa->extensions));
-    string(writer, "mmu-type", isa->mmu_type);
+    string(writer, "mmu-type", platform_mmu_type());
     hart_interrupt_controller(writer, id);
     end(writer);
 }
 
 static void cpus(struct writer *writer, const struct capsule *capsule)
 {
-    struct machine_isa isa = {.mmu_type = platform_guest_isa()->mmu_type};
+    struct machine_isa isa;
     isa_format(&capsule->arch.isa, &isa);
     begin(writer, "cpus");
     cells_below(writer, 1, 0);

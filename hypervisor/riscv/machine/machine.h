@@ -71,12 +71,13 @@ enum error machine_fdt(struct capsule *capsule, void *buffer, size_t size, uint6
 /* The wall-clock time, in ns since 1970, when port_time() was 0: what guests' clocks start from. */
 extern uint64_t machine_rtc_epoch;
 
-/* What machine_fdt needs to know of the physical machine; platform.c provides it. */
+/* The extensions that a guest may use, for its device tree: isa_format() in isa.h. */
 struct machine_isa {
-    char base[1024];       /* as riscv,isa: "rv64imafdc_zicsr_…", only what guests may use */
+    char base[1024];       /* as riscv,isa: "rv64imafdc_zicsr_…" */
     char extensions[1024]; /* as riscv,isa-extensions: NUL-separated, ends with an empty string */
-    const char *mmu_type;  /* "riscv,sv39", … */
 };
-const struct machine_isa *platform_guest_isa(void);
+/* What machine_fdt needs to know of the physical machine; platform.c provides it: "riscv,sv39", …
+ */
+const char *platform_mmu_type(void);
 
 #endif

@@ -76,28 +76,25 @@ fp_load:
 
 /* void vector_store(uint8_t *registers, uint64_t vlenb), vector_load(…): all 32, whatever vtype says.
  * Whole-register moves heed vstart, which has to be 0. */
+    .macro each_eighth op
+    slli a1, a1, 3
+    \op v0, (a0)
+    add a0, a0, a1
+    \op v8, (a0)
+    add a0, a0, a1
+    \op v16, (a0)
+    add a0, a0, a1
+    \op v24, (a0)
+    .endm
+
     .globl vector_store
 vector_store:
-    slli a1, a1, 3
-    vs8r.v v0, (a0)
-    add a0, a0, a1
-    vs8r.v v8, (a0)
-    add a0, a0, a1
-    vs8r.v v16, (a0)
-    add a0, a0, a1
-    vs8r.v v24, (a0)
+    each_eighth vs8r.v
     ret
 
     .globl vector_load
 vector_load:
-    slli a1, a1, 3
-    vl8re8.v v0, (a0)
-    add a0, a0, a1
-    vl8re8.v v8, (a0)
-    add a0, a0, a1
-    vl8re8.v v16, (a0)
-    add a0, a0, a1
-    vl8re8.v v24, (a0)
+    each_eighth vl8re8.v
     ret
 
 /* void vector_set_type(uint64_t vl, uint64_t vtype) */

@@ -10,25 +10,20 @@
 #define STATE_SIE     24
 #define STATE_SAVED   32
 
+/* sp, ra, tp and what a call keeps: `op` is sd or ld. */
+    .macro kept_registers op
+    .set offset, STATE_SAVED
+    .irp register, sp, ra, tp, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11
+    \op \register, offset(a1)
+    .set offset, offset + 8
+    .endr
+    .endm
+
     .text
     .balign 4
     .globl suspend_call
 suspend_call:
-    sd sp, STATE_SAVED + 0(a1)
-    sd ra, STATE_SAVED + 8(a1)
-    sd tp, STATE_SAVED + 16(a1)
-    sd s0, STATE_SAVED + 24(a1)
-    sd s1, STATE_SAVED + 32(a1)
-    sd s2, STATE_SAVED + 40(a1)
-    sd s3, STATE_SAVED + 48(a1)
-    sd s4, STATE_SAVED + 56(a1)
-    sd s5, STATE_SAVED + 64(a1)
-    sd s6, STATE_SAVED + 72(a1)
-    sd s7, STATE_SAVED + 80(a1)
-    sd s8, STATE_SAVED + 88(a1)
-    sd s9, STATE_SAVED + 96(a1)
-    sd s10, STATE_SAVED + 104(a1)
-    sd s11, STATE_SAVED + 112(a1)
+    kept_registers sd
     csrr t0, sie
     sd t0, STATE_SAVED + 120(a1)
     mv a7, a2
@@ -47,21 +42,7 @@ resume:                            /* a0: hart, a1: what was opaque */
     sd t0, STATE_SSTATUS(a1)
     csrr t0, sie
     sd t0, STATE_SIE(a1)
-    ld sp, STATE_SAVED + 0(a1)
-    ld ra, STATE_SAVED + 8(a1)
-    ld tp, STATE_SAVED + 16(a1)
-    ld s0, STATE_SAVED + 24(a1)
-    ld s1, STATE_SAVED + 32(a1)
-    ld s2, STATE_SAVED + 40(a1)
-    ld s3, STATE_SAVED + 48(a1)
-    ld s4, STATE_SAVED + 56(a1)
-    ld s5, STATE_SAVED + 64(a1)
-    ld s6, STATE_SAVED + 72(a1)
-    ld s7, STATE_SAVED + 80(a1)
-    ld s8, STATE_SAVED + 88(a1)
-    ld s9, STATE_SAVED + 96(a1)
-    ld s10, STATE_SAVED + 104(a1)
-    ld s11, STATE_SAVED + 112(a1)
+    kept_registers ld
     csrw sscratch, tp
     lla t0, trap_entry
     csrw stvec, t0
