@@ -159,6 +159,7 @@ static enum error take_vcpus(struct capsule *capsule)
         }
         vcpu->capsule = capsule;
         vcpu->id = capsule->vcpu_count;
+        vcpu->since = port_time();
         capsule->vcpus[capsule->vcpu_count++] = vcpu;
     }
     return OK;
@@ -169,7 +170,7 @@ static void release(struct capsule *capsule)
     service_unregister(capsule);
     while (capsule->vcpu_count > 0) {
         struct vcpu *vcpu = capsule->vcpus[--capsule->vcpu_count];
-        capsule->past_run_time += vcpu->run_time;
+        capsule->past_run_time += vcpu->times[VCPU_RUNNING];
         capsule->vcpus[capsule->vcpu_count] = NULL;
         memory_free_pages(vcpu, vcpu_size());
     }

@@ -477,6 +477,7 @@ static uint64_t property_bit(const char *name)
         {"hv_log_read", DIOSIX_PROPERTY_HV_LOG_READ},
         {"capsule_info", DIOSIX_PROPERTY_CAPSULE_INFO},
         {"capsule_control", DIOSIX_PROPERTY_CAPSULE_CONTROL},
+        {"stats_read", DIOSIX_PROPERTY_STATS_READ},
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

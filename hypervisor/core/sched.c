@@ -75,11 +75,20 @@ static uint64_t comparable_now(const struct hart *hart, uint64_t now)
     return comparable(hart->current) + virtual_ticks(hart->current, now - hart->started);
 }
 
+/* Harts' clocks may differ by a little. */
+static void set_state(struct vcpu *vcpu, enum vcpu_run state, uint64_t now)
+{
+    if (now > vcpu->since) {
+        vcpu->times[vcpu->run] += now - vcpu->since;
+        vcpu->since = now;
+    }
+    vcpu->run = state;
+}
+
 static void charge(struct hart *hart, uint64_t now)
 {
     struct vcpu *vcpu = hart->current;
     uint64_t ticks = now - hart->started;
-    vcpu->run_time += ticks;
     vcpu->virtual_time += virtual_ticks(vcpu, ticks);
     hart->busy_time += ticks;
     cap_settle(vcpu->capsule, hart->granted, ticks);
@@ -94,8 +103,7 @@ static unsigned ready_count(void)
 
 static void join_ready(struct vcpu *vcpu, uint64_t now)
 {
-    vcpu->run = VCPU_READY;
-    vcpu->ready_since = now;
+    set_state(vcpu, VCPU_READY, now);
     pqueue_insert(&set_of(vcpu)->ready, &vcpu->ready, vcpu->virtual_time);
     atomic_store_explicit(&ready_total, ready_count() + 1, memory_order_relaxed);
 }
@@ -116,7 +124,6 @@ static void update_first_deadline(struct hart *hart)
 
 static void sleep_until(struct vcpu *vcpu, uint64_t deadline)
 {
-    vcpu->run = VCPU_WAITING;
     if (deadline == UINT64_MAX)
         return;
     pqueue_insert(&vcpu->hart->sleepers, &vcpu->sleep, deadline);
@@ -189,12 +196,12 @@ static void kick(struct hart *hart)
 }
 
 /* Its capsule has used up its time: it sleeps, whatever happens, until there is more. */
-static void sleep_capped(struct vcpu *vcpu)
+static void sleep_capped(struct vcpu *vcpu, uint64_t now)
 {
     for (unsigned i = 0; vcpu->hart == NULL; i++) /* it is new; at least one hart is there */
         vcpu->hart = atomic_load(&harts[i]->online) ? harts[i] : NULL;
+    set_state(vcpu, VCPU_CAPPED, now);
     sleep_until(vcpu, vcpu->capsule->period_end);
-    vcpu->run = VCPU_CAPPED;
     if (vcpu->hart == port_hart())
         sched_update_timer(vcpu->hart);
     else
@@ -226,7 +233,7 @@ static void wake_locked(struct vcpu *vcpu)
     uint64_t now = port_time(), credit = slice() * VIRTUAL_SCALE;
     leave_sleepers(vcpu);
     if (!cap_allows(vcpu->capsule, now)) {
-        sleep_capped(vcpu);
+        sleep_capped(vcpu, now);
         return;
     }
     struct survey there = survey(set, vcpu->hart, now);
@@ -305,6 +312,7 @@ void sched_wake(struct vcpu *vcpu)
 bool sched_halt(struct capsule *capsule)
 {
     lock_acquire(&sched_lock);
+    uint64_t now = port_time();
     capsule->halted = true;
     for (unsigned i = 0; i < capsule->vcpu_count; i++) {
         struct vcpu *vcpu = capsule->vcpus[i];
@@ -316,7 +324,7 @@ bool sched_halt(struct capsule *capsule)
         leave_sleepers(vcpu);
         if (vcpu->run == VCPU_READY)
             leave_ready(vcpu);
-        vcpu->run = VCPU_OFF;
+        set_state(vcpu, VCPU_OFF, now);
     }
     bool quiet = capsule->running == 0;
     lock_release(&sched_lock);
@@ -339,6 +347,18 @@ void sched_release(struct capsule *capsule)
         if (atomic_load(&capsule->vcpus[i]->hsm) != HSM_STOPPED)
             wake_locked(capsule->vcpus[i]);
     lock_release(&sched_lock);
+}
+
+uint64_t sched_times(const struct vcpu *vcpu, uint64_t times[DIOSIX_VCPU_STATES])
+{
+    lock_acquire(&sched_lock);
+    uint64_t now = port_time();
+    for (unsigned state = 0; state < DIOSIX_VCPU_STATES; state++)
+        times[state] = vcpu->times[state];
+    if (now > vcpu->since)
+        times[vcpu->run] += now - vcpu->since;
+    lock_release(&sched_lock);
+    return now;
 }
 
 /* --- a hart's life --- */
@@ -434,11 +454,14 @@ static void rejoin_ready(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 static void place(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 {
     if (vcpu->stop || vcpu->capsule->halted) {
-        vcpu->run = VCPU_OFF;
+        set_state(vcpu, VCPU_OFF, now);
     } else if (vcpu->block && !vcpu->wake_pending && !port_vcpu_has_interrupt(vcpu) &&
                vcpu->block_until > now) {
+        set_state(vcpu, VCPU_WAITING, now);
         sleep_until(vcpu, vcpu->block_until);
     } else {
+        if (sched_must_leave(hart) && !vcpu->block && !vcpu->yield)
+            vcpu_count(&vcpu->counts.preemptions);
         rejoin_ready(hart, vcpu, now);
     }
 }
@@ -463,7 +486,7 @@ static struct vcpu *choose_allowed(const struct hart *hart, uint64_t now)
     struct vcpu *vcpu;
     while ((vcpu = choose(hart)) != NULL && !cap_allows(vcpu->capsule, now)) {
         leave_ready(vcpu);
-        sleep_capped(vcpu);
+        sleep_capped(vcpu, now);
     }
     return vcpu;
 }
@@ -492,8 +515,10 @@ static struct vcpu *take(struct hart *hart, uint64_t now)
     if (vcpu == NULL)
         return NULL;
     leave_ready(vcpu);
-    vcpu->steal_time += now - vcpu->ready_since;
-    vcpu->run = VCPU_RUNNING;
+    set_state(vcpu, VCPU_RUNNING, now);
+    vcpu_count(&vcpu->counts.switches);
+    if (vcpu->hart != NULL && vcpu->hart != hart)
+        vcpu_count(&vcpu->counts.migrations);
     vcpu->hart = hart;
     vcpu->stop = vcpu->block = vcpu->yield = false;
     atomic_store(&vcpu->wake_pending, false);

@@ -43,6 +43,10 @@ void sched_update_timer(struct hart *hart);
  * guests; UINT64_MAX none. */
 void sched_set_guest_timer(struct hart *hart, uint64_t deadline);
 
+/* How long the vCPU has been in each state (VCPU_*), in ticks, up to now. Returns now. Any hart,
+ * holding at most LOCK_CAPSULE, which keeps the vCPU there; takes LOCK_SCHED. */
+uint64_t sched_times(const struct vcpu *vcpu, uint64_t times[DIOSIX_VCPU_STATES]);
+
 /* Takes all of a capsule's vCPUs out of the scheduler. True: none runs any more. False: some hart
  * still has to leave it; the last one to do so calls capsule_quiescent(). */
 bool sched_halt(struct capsule *capsule);

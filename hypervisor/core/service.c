@@ -294,6 +294,14 @@ static void wait(struct call *call)
     call->again = true;
 }
 
+static uint64_t run_time(const struct vcpu *vcpu)
+{
+    uint64_t times[DIOSIX_VCPU_STATES];
+
+    sched_times(vcpu, times);
+    return times[VCPU_RUNNING];
+}
+
 /* A report of the capsule. Its lock keeps the vCPUs from going while their times are read. */
 static void describe(struct capsule *capsule, struct diosix_capsule_info *info)
 {
@@ -316,7 +324,7 @@ static void describe(struct capsule *capsule, struct diosix_capsule_info *info)
     info->restarts = capsule->restarts;
     info->run_time = capsule->past_run_time;
     for (unsigned v = 0; v < capsule->vcpu_count; v++)
-        info->run_time += __atomic_load_n(&capsule->vcpus[v]->run_time, __ATOMIC_RELAXED);
+        info->run_time += run_time(capsule->vcpus[v]);
     lock_release(&capsule->lock);
 }
 
@@ -330,6 +338,62 @@ static void capsule_info(struct call *call)
         return;
     describe(capsule, &info);
     memcpy(buffer, &info, sizeof(info)); /* the guest's buffer need not be aligned */
+}
+
+static uint64_t counted(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* Holding the capsule's lock. */
+static void describe_vcpu(const struct vcpu *vcpu, struct diosix_vcpu_stats *stats)
+{
+    const struct vcpu_counts *counts = &vcpu->counts;
+    const struct hart *hart = __atomic_load_n(&vcpu->hart, __ATOMIC_RELAXED);
+
+    *stats = (struct diosix_vcpu_stats){
+        .state = __atomic_load_n(&vcpu->run, __ATOMIC_RELAXED),
+        .hart = hart ? hart->index : 0,
+        .switches = counted(&counts->switches),
+        .migrations = counted(&counts->migrations),
+        .preemptions = counted(&counts->preemptions),
+        .exceptions = counted(&counts->exceptions),
+        .fences = counted(&counts->fences),
+    };
+    stats->now = sched_times(vcpu, stats->times);
+    for (unsigned i = 0; i < DIOSIX_EXIT_COUNT; i++)
+        stats->exits[i] = counted(&counts->exits[i]);
+}
+
+/* A structure of the caller's version: an older one is shorter, and what a newer one has more stays
+ * as it was. */
+static void vcpu_stats(struct call *call)
+{
+    struct capsule *capsule = find_capsule(call, call->args[0]);
+    uint64_t id = call->args[1], size = call->args[3];
+    struct diosix_vcpu_stats stats;
+    uint8_t *buffer;
+
+    if (!capsule)
+        return;
+    if (capsule != call->caller && !(call->caller->config.properties & DIOSIX_PROPERTY_STATS_READ))
+        return fail(call, DIOSIX_ERR_DENIED);
+    if (id >= capsule->config.cpus)
+        return fail(call, DIOSIX_ERR_INVALID_PARAM);
+    if (size > sizeof(stats))
+        size = sizeof(stats);
+    if (!find_buffer(call, call->args[2], size, &buffer) || !buffer)
+        return;
+    lock_acquire(&capsule->lock);
+    bool alive = id < capsule->vcpu_count;
+
+    if (alive)
+        describe_vcpu(capsule->vcpus[id], &stats);
+    lock_release(&capsule->lock);
+    if (!alive)
+        return fail(call, DIOSIX_ERR_INVALID_STATE);
+    memcpy(buffer, &stats, size);
+    call->result.value = size;
 }
 
 static void control_capsule(struct call *call)
@@ -370,6 +434,7 @@ static const struct {
     [DIOSIX_WAIT] = {wait, 0},
     [DIOSIX_CAPSULE_INFO] = {capsule_info, DIOSIX_PROPERTY_CAPSULE_INFO},
     [DIOSIX_CAPSULE_CONTROL] = {control_capsule, DIOSIX_PROPERTY_CAPSULE_CONTROL},
+    [DIOSIX_VCPU_STATS] = {vcpu_stats, 0},
 };
 
 struct service_result service_call(struct vcpu *vcpu, uint64_t function, const uint64_t args[6],

@@ -6,17 +6,18 @@
 #include "vcpu_arch.h" /* of the port: struct vcpu_arch */
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <diosix/abi.h>
 #include <stdint.h>
 
 struct capsule;
 
 /* What the scheduler does with it. */
 enum vcpu_run {
-    VCPU_OFF,     /* takes no part: stopped by HSM, or its capsule is not running */
-    VCPU_READY,   /* waits for a hart, in the ready queue */
-    VCPU_RUNNING, /* on a hart */
-    VCPU_WAITING, /* waits for an interrupt, an event or its deadline */
-    VCPU_CAPPED,  /* could run, but its capsule's time is used up: waits for the next period */
+    VCPU_OFF = DIOSIX_VCPU_OFF,         /* stopped by HSM, or its capsule is not running */
+    VCPU_READY = DIOSIX_VCPU_READY,     /* waits for a hart, in the ready queue */
+    VCPU_RUNNING = DIOSIX_VCPU_RUNNING, /* on a hart */
+    VCPU_WAITING = DIOSIX_VCPU_IDLE,    /* waits for an interrupt, an event or its deadline */
+    VCPU_CAPPED = DIOSIX_VCPU_CAPPED,   /* its capsule's time is used up: until the next period */
 };
 
 /* What the guest knows of it. SBI 3.0, 9.3. */
@@ -30,8 +31,16 @@ enum vcpu_hsm {
     HSM_RESUME_PENDING = 6,
 };
 
+/* What has happened to it: see struct diosix_vcpu_stats. Changed by the hart that has the vCPU
+ * alone, with plain increments, and read by others at any time. */
+struct vcpu_counts {
+    uint64_t exits[DIOSIX_EXIT_COUNT];
+    uint64_t switches, migrations, preemptions, exceptions, fences;
+};
+
 struct vcpu {
-    struct vcpu_arch arch; /* first: the trap code finds it by a fixed offset */
+    struct vcpu_arch arch;     /* first: the trap code finds it by a fixed offset, */
+    struct vcpu_counts counts; /* and this */
     struct capsule *capsule;
     unsigned id;     /* the guest's hart id: 0 .. vcpu_count-1 */
     _Atomic int hsm; /* enum vcpu_hsm */
@@ -47,9 +56,20 @@ struct vcpu {
     struct pqueue_node sleep;  /* key: deadline */
     uint64_t virtual_time;     /* ticks run, scaled by weight */
     struct hart *hart;         /* the one it runs on, last ran on, or sleeps at */
-    uint64_t run_time;         /* ticks */
-    uint64_t steal_time;       /* ticks ready but not running */
-    uint64_t ready_since;
+    uint64_t times[DIOSIX_VCPU_STATES]; /* ticks in each state, but for the present one: */
+    uint64_t since;                     /* when that began */
 };
+
+/* One load and one store: gcc 12 makes an exchange of a relaxed atomic store. */
+static inline void vcpu_count(volatile uint64_t *counter)
+{
+    *counter = *counter + 1;
+}
+
+/* To be called once for each exit, by whoever finds out what it is for. */
+static inline void vcpu_count_exit(struct vcpu *vcpu, enum diosix_exit reason)
+{
+    vcpu_count(&vcpu->counts.exits[reason]);
+}
 
 #endif

@@ -55,6 +55,12 @@ static void put_loaded(struct vcpu *vcpu, const struct access_instruction *acces
                      access->sign_extend ? sign_extend(value, access->size) : value);
 }
 
+static void give_fault(struct vcpu *vcpu, const struct guest_fault *fault)
+{
+    vcpu_count_exit(vcpu, DIOSIX_EXIT_FAULT);
+    inject_exception(vcpu, fault->cause, fault->tval);
+}
+
 /* The instruction behind the exit, decoded. False: the guest has been given a fault instead.
  * A device cannot be reached by an instruction that is no plain load or store. */
 static bool fetch_access(struct vcpu *vcpu, const struct guest_fault *otherwise,
@@ -63,12 +69,12 @@ static bool fetch_access(struct vcpu *vcpu, const struct guest_fault *otherwise,
     uint32_t instruction;
     struct guest_fault fault;
     if (!guest_fetch(vcpu, &instruction, &fault)) {
-        inject_exception(vcpu, fault.cause, fault.tval);
+        give_fault(vcpu, &fault);
         return false;
     }
     if (!decode_access(instruction, access) ||
         (access->kind != ACCESS_LOAD && access->kind != ACCESS_STORE)) {
-        inject_exception(vcpu, otherwise->cause, otherwise->tval);
+        give_fault(vcpu, otherwise);
         return false;
     }
     return true;
@@ -84,12 +90,13 @@ void emulate_access_fault(struct vcpu *vcpu)
     struct gpa address;
     struct guest_fault fault;
     if (is_fetch_fault(vcpu->arch.cause)) {
-        inject_exception(vcpu, CAUSE_INSTRUCTION_ACCESS, vcpu->arch.tval);
+        fault = (struct guest_fault){CAUSE_INSTRUCTION_ACCESS, vcpu->arch.tval};
+        give_fault(vcpu, &fault);
         return;
     }
     if (!isolation_fault_address(vcpu, &address, &fault) ||
         capsule_memory(vcpu->capsule, address, 1) != NULL) {
-        inject_exception(vcpu, fault.cause, fault.tval);
+        give_fault(vcpu, &fault);
         return;
     }
     struct access_instruction access;
@@ -98,7 +105,7 @@ void emulate_access_fault(struct vcpu *vcpu)
     bool write = access.kind == ACCESS_STORE;
     uint64_t value = write ? value_to_store(vcpu, &access) : 0;
     if (!machine_mmio(vcpu, address, access.size, write, &value)) {
-        inject_exception(vcpu, fault.cause, fault.tval);
+        give_fault(vcpu, &fault);
         return;
     }
     if (!write)
@@ -123,15 +130,18 @@ void emulate_misaligned(struct vcpu *vcpu)
         if (done)
             put_loaded(vcpu, &access, value);
     }
-    if (done)
-        advance(vcpu, access.length);
-    else
-        inject_exception(vcpu, fault.cause, fault.tval);
+    if (!done) {
+        give_fault(vcpu, &fault);
+        return;
+    }
+    vcpu_count_exit(vcpu, DIOSIX_EXIT_MISALIGNED);
+    advance(vcpu, access.length);
 }
 
 /* `wfi` gives the hart to others until an interrupt that the guest has enabled is pending. */
 static void wait_for_interrupt(struct hart *hart, struct vcpu *vcpu)
 {
+    vcpu_count_exit(vcpu, DIOSIX_EXIT_WFI);
     advance(vcpu, 4);
     sched_block_current(vcpu, interrupt_deadline(hart, vcpu));
 }
@@ -141,6 +151,7 @@ static void wait_for_interrupt(struct hart *hart, struct vcpu *vcpu)
  * again at what it waits for. In user mode, too, where nothing of the guest's forbids it. */
 static void wait_on_reservation(struct vcpu *vcpu)
 {
+    vcpu_count_exit(vcpu, DIOSIX_EXIT_WRS);
     advance(vcpu, 4);
     sched_yield_current(vcpu);
 }
@@ -154,6 +165,7 @@ static bool emulate_time(struct vcpu *vcpu, uint32_t instruction)
         return false;
     if (!in_supervisor_mode(vcpu) && !(csr_read(CSR_SCOUNTEREN) & COUNTEREN_TM))
         return false;
+    vcpu_count_exit(vcpu, DIOSIX_EXIT_READ_TIME);
     set_register(vcpu, csr.rd, port_time());
     advance(vcpu, 4);
     return true;
@@ -167,21 +179,31 @@ static bool trapped_instruction(struct vcpu *vcpu, uint32_t *instruction)
     struct guest_fault fault;
     if (guest_fetch(vcpu, instruction, &fault))
         return true;
-    inject_exception(vcpu, fault.cause, fault.tval);
+    give_fault(vcpu, &fault);
     return false;
+}
+
+static void give_back(struct vcpu *vcpu, uint32_t instruction)
+{
+    vcpu_count_exit(vcpu, DIOSIX_EXIT_ILLEGAL);
+    inject_illegal_instruction(vcpu, instruction);
 }
 
 void emulate_illegal(struct hart *hart, struct vcpu *vcpu)
 {
     uint32_t instruction;
-    if (fpu_first_use(hart, vcpu) || !trapped_instruction(vcpu, &instruction))
+    if (fpu_first_use(hart, vcpu)) {
+        vcpu_count_exit(vcpu, DIOSIX_EXIT_UNITS);
+        return;
+    }
+    if (!trapped_instruction(vcpu, &instruction))
         return;
     if (decode_is_wfi(instruction) && in_supervisor_mode(vcpu))
         wait_for_interrupt(hart, vcpu);
     else if (decode_is_wrs_nto(instruction) && hart->arch.features.zawrs)
         wait_on_reservation(vcpu);
     else if (!emulate_time(vcpu, instruction))
-        inject_illegal_instruction(vcpu, instruction);
+        give_back(vcpu, instruction);
 }
 
 void emulate_virtual_instruction(struct hart *hart, struct vcpu *vcpu)
@@ -194,5 +216,5 @@ void emulate_virtual_instruction(struct hart *hart, struct vcpu *vcpu)
     else if (decode_is_wrs_nto(instruction))
         wait_on_reservation(vcpu);
     else
-        inject_illegal_instruction(vcpu, instruction);
+        give_back(vcpu, instruction);
 }

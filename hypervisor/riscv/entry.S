@@ -155,10 +155,16 @@ trap_entry:
     j 2f
 1:  csrw 0x24d, t1                 /* vstimecmp */
 2:  li a1, 0
+    ld t0, VCPU_EXITS(EXIT_SBI_TIME)(a0)
+    addi t0, t0, 1
+    sd t0, VCPU_EXITS(EXIT_SBI_TIME)(a0)
     j answer
 
 answer_version:                    /* get_spec_version (SBI 3.0, 4.1) */
     lui a1, SBI_VERSION >> 12
+    ld t0, VCPU_EXITS(EXIT_SBI_BASE)(a0)
+    addi t0, t0, 1
+    sd t0, VCPU_EXITS(EXIT_SBI_BASE)(a0)
 answer:                            /* a0 = 0, success; the call is 4 bytes long */
     csrr t0, mepc
     addi t0, t0, 4

@@ -28,6 +28,9 @@ _Static_assert(offsetof(struct vcpu_arch, cause) == VCPU_CAUSE, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, tval) == VCPU_TVAL, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, virtual) == VCPU_VIRTUAL, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, timer_csr) == VCPU_TIMER_CSR, "entry.S");
+_Static_assert(offsetof(struct vcpu, counts.exits) == VCPU_EXITS(0), "entry.S");
+_Static_assert(DIOSIX_EXIT_SBI_BASE == EXIT_SBI_BASE, "entry.S");
+_Static_assert(DIOSIX_EXIT_SBI_TIME == EXIT_SBI_TIME, "entry.S");
 _Static_assert(offsetof(struct hart, arch.trap_scratch) == HART_TRAP_SCRATCH, "entry.S");
 _Static_assert(offsetof(struct hart, arch.stack_high) == HART_STACK_HIGH, "entry.S");
 _Static_assert(offsetof(struct hart, arch.hart_id) == HART_ID, "entry.S");
@@ -148,17 +151,31 @@ static void handle_exception(struct hart *hart, struct vcpu *vcpu, uint64_t caus
     case CAUSE_LOAD_PAGE:
     case CAUSE_STORE_PAGE:
     case CAUSE_SOFTWARE_CHECK:
+        vcpu_count_exit(vcpu, DIOSIX_EXIT_EXCEPTION);
         inject_exception(vcpu, cause, vcpu->arch.tval);
         break;
     default:
+        vcpu_count_exit(vcpu, DIOSIX_EXIT_OTHER);
         exit_crash(vcpu, cause);
     }
+}
+
+/* Code 0 is none: exit_done() has written it, after an exit that has been counted. */
+static void count_interrupt(struct vcpu *vcpu, uint64_t code)
+{
+    if (1UL << code == INTERRUPT_MS)
+        vcpu_count_exit(vcpu, DIOSIX_EXIT_KICK);
+    else if (1UL << code == INTERRUPT_MT)
+        vcpu_count_exit(vcpu, DIOSIX_EXIT_TIMER);
+    else if (1UL << code == INTERRUPT_ME)
+        vcpu_count_exit(vcpu, DIOSIX_EXIT_EXTERNAL);
 }
 
 void exit_handle(struct hart *hart, struct vcpu *vcpu)
 {
     uint64_t cause = vcpu->arch.cause;
     if (cause & CAUSE_INTERRUPT) {
+        count_interrupt(vcpu, cause & ~CAUSE_INTERRUPT);
         exit_machine_interrupts(hart);
         return;
     }

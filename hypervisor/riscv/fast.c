@@ -34,8 +34,9 @@
  * its own answer needs. */
 #define ANSWER __attribute__((noinline)) static bool
 
-static bool answer(struct vcpu *vcpu, uint64_t value)
+static bool answer(struct vcpu *vcpu, enum diosix_exit reason, uint64_t value)
 {
+    vcpu_count_exit(vcpu, reason);
     vcpu->arch.x[A0] = SBI_SUCCESS;
     vcpu->arch.x[A1] = value;
     csr_write(CSR_MEPC, csr_read(CSR_MEPC) + 4);
@@ -67,7 +68,7 @@ ANSWER send_ipi_to_other(struct vcpu *vcpu)
     if (target == NULL || target == vcpu)
         return false;
     interrupt_raise(target, IRQ_S_SOFT);
-    answer(vcpu, 0);
+    answer(vcpu, DIOSIX_EXIT_SBI_IPI, 0);
     return exit_done(port_hart()); /* the target may be due at once, and on this hart */
 }
 
@@ -78,7 +79,7 @@ ANSWER send_ipi(struct vcpu *vcpu)
     if (!is_self(vcpu))
         return send_ipi_to_other(vcpu);
     interrupt_put_into_hart(port_hart(), INTERRUPT_SS, 0);
-    return answer(vcpu, 0);
+    return answer(vcpu, DIOSIX_EXIT_SBI_IPI, 0);
 }
 
 ANSWER remote_fence(struct vcpu *vcpu)
@@ -93,7 +94,7 @@ ANSWER remote_fence(struct vcpu *vcpu)
         fence_carry_out(FENCE_VMA);
     else
         return false;
-    return answer(vcpu, 0);
+    return answer(vcpu, DIOSIX_EXIT_SBI_RFENCE, 0);
 }
 
 ANSWER hart_status(struct vcpu *vcpu)
@@ -102,7 +103,8 @@ ANSWER hart_status(struct vcpu *vcpu)
     if (vcpu->arch.x[A6] != HSM_GET_STATUS || id >= vcpu->capsule->vcpu_count)
         return false;
     return answer(
-        vcpu, (uint64_t)atomic_load_explicit(&vcpu->capsule->vcpus[id]->hsm, memory_order_acquire));
+        vcpu, DIOSIX_EXIT_SBI_HSM,
+        (uint64_t)atomic_load_explicit(&vcpu->capsule->vcpus[id]->hsm, memory_order_acquire));
 }
 
 static void raise_timer(struct hart *hart, struct vcpu *vcpu)
@@ -122,7 +124,7 @@ ANSWER set_timer(struct vcpu *vcpu)
     if (deadline <= port_time()) {
         vcpu->arch.timer = UINT64_MAX;
         raise_timer(hart, vcpu);
-        return answer(vcpu, 0);
+        return answer(vcpu, DIOSIX_EXIT_SBI_TIME, 0);
     }
     if (hart->arch.levels & INTERRUPT_ST) {
         atomic_fetch_and(&vcpu->arch.interrupts, ~INTERRUPT_ST);
@@ -131,7 +133,7 @@ ANSWER set_timer(struct vcpu *vcpu)
     }
     vcpu->arch.timer = deadline;
     sched_set_guest_timer(hart, deadline);
-    return answer(vcpu, 0);
+    return answer(vcpu, DIOSIX_EXIT_SBI_TIME, 0);
 }
 
 static bool call(struct vcpu *vcpu)
@@ -164,6 +166,7 @@ ANSWER timer(struct vcpu *vcpu)
     if (hart->guest_deadline > now || is_due(&hart->slice_end, now) ||
         is_due(&hart->first_deadline, now) || hart->arch.polls_serial)
         return false;
+    vcpu_count_exit(vcpu, DIOSIX_EXIT_TIMER);
     vcpu->arch.timer = UINT64_MAX;
     raise_timer(hart, vcpu);
     sched_set_guest_timer(hart, UINT64_MAX);
@@ -179,6 +182,7 @@ ANSWER kick(struct vcpu *vcpu)
     sched_update_timer(hart);
     if (sched_must_leave(hart) || atomic_load(&vcpu->arch.fences) != 0)
         return false;
+    vcpu_count_exit(vcpu, DIOSIX_EXIT_KICK);
     interrupt_enter(hart, vcpu);
     return true;
 }

@@ -23,6 +23,7 @@ void fence_request(struct vcpu *target, uint32_t kinds)
 void fence_pay(struct vcpu *vcpu)
 {
     uint32_t owed = atomic_exchange(&vcpu->arch.fences, 0);
+    vcpu_count(&vcpu->counts.fences);
     if (owed & FENCE_G)
         isolation_fence();
     fence_carry_out(owed);

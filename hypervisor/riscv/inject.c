@@ -20,6 +20,7 @@ static uint64_t status_after_trap(uint64_t status, bool from_supervisor)
 static void raise(struct vcpu *vcpu, uint64_t cause, uint64_t tval, uint64_t handler)
 {
     struct vcpu_arch *arch = &vcpu->arch;
+    vcpu_count(&vcpu->counts.exceptions);
     bool from_supervisor = (arch->mstatus & STATUS_MPP) == STATUS_MPP_S;
     if (port_hart()->arch.features.h) {
         csr_write(CSR_VSEPC, arch->x[0]);

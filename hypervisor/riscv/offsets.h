@@ -13,6 +13,11 @@
 #define VCPU_TIMER_CSR 296
 #define VCPU_VIRTUAL   297
 
+/* struct vcpu: counts.exits[reason], for the two that entry.S counts, of enum diosix_exit */
+#define VCPU_EXITS(reason) (768 + 8 * (reason))
+#define EXIT_SBI_BASE      4
+#define EXIT_SBI_TIME      5
+
 /* Values of vcpu_arch.timer_csr: where the guest's timer is. */
 #define TIMER_CSR_NONE      0 /* with us: the hart has no Sstc */
 #define TIMER_CSR_STIMECMP  1

@@ -51,6 +51,9 @@ enum diosix_function {
     DIOSIX_CAPSULE_INFO = 11,
     /* a0 = capsule, a1 = enum diosix_control; capsule_control */
     DIOSIX_CAPSULE_CONTROL = 12,
+    /* a0 = capsule, a1 = vCPU, a2 = buffer: struct diosix_vcpu_stats, a3 = its size -> a1 = bytes;
+     * of other capsules than the caller's: stats_read */
+    DIOSIX_VCPU_STATS = 13,
     DIOSIX_FUNCTION_COUNT
 };
 
@@ -81,6 +84,7 @@ enum diosix_control {
 #define DIOSIX_PROPERTY_HV_LOG_READ        (1UL << 4)
 #define DIOSIX_PROPERTY_CAPSULE_INFO       (1UL << 5)
 #define DIOSIX_PROPERTY_CAPSULE_CONTROL    (1UL << 6)
+#define DIOSIX_PROPERTY_STATS_READ         (1UL << 7)
 
 #define DIOSIX_NAME_MAX        32 /* bytes of a capsule's name with its final NUL */
 #define DIOSIX_DESCRIPTION_MAX 64
@@ -107,6 +111,66 @@ struct diosix_capsule_info {
     unsigned long frequency; /* ticks a second of the time CSR */
     char name[DIOSIX_NAME_MAX];
     char description[DIOSIX_DESCRIPTION_MAX];
+};
+
+/* Why a vCPU left its guest for the hypervisor. New ones come at the end. */
+enum diosix_exit {
+    DIOSIX_EXIT_OTHER = 0,
+    DIOSIX_EXIT_TIMER = 1,    /* the hart's timer interrupt */
+    DIOSIX_EXIT_KICK = 2,     /* a software interrupt from another hart */
+    DIOSIX_EXIT_EXTERNAL = 3, /* a device's interrupt; on harts with an IMSIC kicks, too */
+    DIOSIX_EXIT_SBI_BASE = 4, /* SBI calls, by extension */
+    DIOSIX_EXIT_SBI_TIME = 5,
+    DIOSIX_EXIT_SBI_IPI = 6,
+    DIOSIX_EXIT_SBI_RFENCE = 7,
+    DIOSIX_EXIT_SBI_HSM = 8,
+    DIOSIX_EXIT_SBI_DBCN = 9,
+    DIOSIX_EXIT_SBI_SYSTEM = 10, /* SRST and SUSP */
+    DIOSIX_EXIT_SBI_LEGACY = 11,
+    DIOSIX_EXIT_SBI_DIOSIX = 12,  /* DIOSIX_SBI_EXTENSION */
+    DIOSIX_EXIT_SBI_UNKNOWN = 13, /* an extension that is not there */
+    DIOSIX_EXIT_UART = 14,        /* accesses to virtual devices */
+    DIOSIX_EXIT_PLIC = 15,
+    DIOSIX_EXIT_RTC = 16,
+    DIOSIX_EXIT_SYSCON = 17,
+    DIOSIX_EXIT_FLASH = 18,
+    DIOSIX_EXIT_VIRTIO = 19,
+    DIOSIX_EXIT_WFI = 20,
+    DIOSIX_EXIT_WRS = 21,        /* wrs.nto, when it has waited long */
+    DIOSIX_EXIT_UNITS = 22,      /* first use of FP or vector registers since it came to the hart */
+    DIOSIX_EXIT_READ_TIME = 23,  /* rdtime, where the hart has no such register */
+    DIOSIX_EXIT_MISALIGNED = 24, /* a misaligned access */
+    DIOSIX_EXIT_ILLEGAL = 25,    /* an illegal instruction, given back */
+    DIOSIX_EXIT_FAULT = 26,      /* an access fault, given back */
+    DIOSIX_EXIT_EXCEPTION = 27,  /* another exception, given back */
+    DIOSIX_EXIT_COUNT
+};
+
+/* How many there is room for in the structure below; those that don't exist yet are 0. */
+#define DIOSIX_EXIT_ROOM 48
+
+/* What a vCPU is doing. */
+enum diosix_vcpu_state {
+    DIOSIX_VCPU_OFF = 0,     /* stopped, or its capsule is paused */
+    DIOSIX_VCPU_READY = 1,   /* waits for a hart */
+    DIOSIX_VCPU_RUNNING = 2, /* on a hart */
+    DIOSIX_VCPU_IDLE = 3,    /* waits for an interrupt or an event */
+    DIOSIX_VCPU_CAPPED = 4,  /* its capsule has used up its time in this period */
+    DIOSIX_VCPU_STATES
+};
+
+/* All counts since the capsule was last started from nothing; a restart doesn't clear them. */
+struct diosix_vcpu_stats {
+    unsigned long now;  /* when this was written, in ticks of the time CSR */
+    unsigned int state; /* enum diosix_vcpu_state */
+    unsigned int hart;  /* the one that it runs on, or ran on last: its index */
+    unsigned long times[DIOSIX_VCPU_STATES]; /* ticks in each state, up to now */
+    unsigned long switches;                  /* how often it was put on a hart */
+    unsigned long migrations;                /* of these, on another hart than before */
+    unsigned long preemptions;               /* how often it had to leave one for others */
+    unsigned long exceptions;                /* that the hypervisor gave it */
+    unsigned long fences;                    /* that siblings asked of it, when it entered */
+    unsigned long exits[DIOSIX_EXIT_ROOM];   /* by enum diosix_exit */
 };
 
 #endif

@@ -34,7 +34,7 @@ QEMUS = {"qemu": os.environ.get("QEMU", "qemu-system-riscv64"),
          "qemu10": str(BUILD / "qemu10/bin/qemu-system-riscv64")}
 
 CONSOLE_PROPERTIES = ["auto_crash_restart", "service_console", "console_read", "console_write",
-                      "hv_log_read", "capsule_info", "capsule_control"]
+                      "hv_log_read", "capsule_info", "capsule_control", "stats_read"]
 
 TERMINAL_COMMAND = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_]|[78=>])")
 

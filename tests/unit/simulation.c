@@ -51,7 +51,7 @@ uint64_t simulation_run_time(const struct capsule *capsule)
     for (unsigned i = 0; i < capsule->vcpu_count; i++) {
         const struct vcpu *vcpu = capsule->vcpus[i];
 
-        ticks += vcpu->run_time;
+        ticks += vcpu->times[VCPU_RUNNING];
         if (vcpu->run == VCPU_RUNNING)
             ticks += hosted_time - vcpu->hart->started;
     }

@@ -299,14 +299,14 @@ static void each_property_has_its_bit(void **state)
     } all[] = {
         {"auto_crash_restart", 1}, {"service_console", 2}, {"console_write", 4},
         {"console_read", 8},       {"hv_log_read", 16},    {"capsule_info", 32},
-        {"capsule_control", 64},
+        {"capsule_control", 64},   {"stats_read", 128},
     };
 
     (void)state;
     begin_image();
     put_blob("kernel-1", "k");
     begin_configurations();
-    for (unsigned i = 0; i < 7; i++) {
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         char name[2] = {(char)('a' + i), '\0'};
 
         begin_capsule(name, "guest");
@@ -316,8 +316,8 @@ static void each_property_has_its_bit(void **state)
         end_node();
     }
     finish_and_read();
-    assert_int_equal(seen_count, 7);
-    for (unsigned i = 0; i < 7; i++)
+    assert_int_equal(seen_count, sizeof(all) / sizeof(all[0]));
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         assert_int_equal(seen[i].properties, all[i].bit);
 }
 

@@ -198,7 +198,7 @@ def test_the_hypervisor_reads_what_it_writes(full, reader):
 
 def test_each_property_arrives(folder, reader):
     names = ["auto_crash_restart", "service_console", "console_write", "console_read",
-             "hv_log_read", "capsule_info", "capsule_control"]
+             "hv_log_read", "capsule_info", "capsule_control", "stats_read"]
     folder.make("".join(SERVICE.replace('"console"', f'"s{bit}"').replace(
         '"auto_crash_restart", "service_console"', f'"{name}"') for bit, name in enumerate(names)))
     found = dict(re.findall(r"service s(\d) .* properties=0x([0-9a-f]+) ",

@@ -74,12 +74,12 @@ static void test_a_late_comer_gets_its_share_and_no_more(void **state)
     simulation_start(1, 0);
     simulation_run(5 * SECOND);
     late = add(1, 100);
-    uint64_t before = first->vcpus[0]->run_time;
+    uint64_t before = first->vcpus[0]->times[VCPU_RUNNING];
 
     simulation_run(2 * SECOND);
     simulation_end();
-    assert_in_range(late->vcpus[0]->run_time, 95 * SECOND / 100, 105 * SECOND / 100);
-    assert_true(first->vcpus[0]->run_time - before > 0);
+    assert_in_range(late->vcpus[0]->times[VCPU_RUNNING], 95 * SECOND / 100, 105 * SECOND / 100);
+    assert_true(first->vcpus[0]->times[VCPU_RUNNING] - before > 0);
 }
 
 /* Two that each have a hart to themselves must both make room when a third comes. */
@@ -90,14 +90,16 @@ static void test_a_late_comer_beside_two(void **state)
     (void)state;
     simulation_start(2, 0);
     simulation_run(SECOND);
-    uint64_t before[] = {first->vcpus[0]->run_time, first->vcpus[1]->run_time};
+    uint64_t before[] = {first->vcpus[0]->times[VCPU_RUNNING],
+                         first->vcpus[1]->times[VCPU_RUNNING]};
 
     late = add(1, 100);
     simulation_run(3 * SECOND);
     simulation_end();
-    assert_in_range(late->vcpus[0]->run_time, 19 * SECOND / 10, 21 * SECOND / 10);
+    assert_in_range(late->vcpus[0]->times[VCPU_RUNNING], 19 * SECOND / 10, 21 * SECOND / 10);
     for (unsigned i = 0; i < 2; i++) /* with the second before, which is charged now */
-        assert_in_range(first->vcpus[i]->run_time - before[i], 28 * SECOND / 10, 31 * SECOND / 10);
+        assert_in_range(first->vcpus[i]->times[VCPU_RUNNING] - before[i], 28 * SECOND / 10,
+                        31 * SECOND / 10);
 }
 
 /* Sleeping earns no credit: after a long sleep it does not lock others out. */
@@ -112,11 +114,12 @@ static void test_a_sleeper_does_not_save_up(void **state)
     simulation_run(4 * SECOND);
     guest->burst = 0; /* from its next burst on, it never waits again */
     simulation_run(2 * SECOND);
-    uint64_t before = hog->vcpus[0]->run_time;
+    uint64_t before = hog->vcpus[0]->times[VCPU_RUNNING];
 
     simulation_run(SECOND);
     simulation_end();
-    assert_in_range(hog->vcpus[0]->run_time - before, 45 * SECOND / 100, 55 * SECOND / 100);
+    assert_in_range(hog->vcpus[0]->times[VCPU_RUNNING] - before, 45 * SECOND / 100,
+                    55 * SECOND / 100);
 }
 
 /* One that ran while nobody else wanted to owes nothing to those that come later. */
@@ -130,11 +133,12 @@ static void test_time_that_nobody_wanted_is_not_held_against_it(void **state)
     simulation_run(3 * SECOND + SECOND / 2);
     late = add(1, 100);
     simulation_run(SECOND / 2 + MILLISECOND);
-    uint64_t before = late->vcpus[0]->run_time;
+    uint64_t before = late->vcpus[0]->times[VCPU_RUNNING];
 
     simulation_run(SECOND);
     simulation_end();
-    assert_in_range(late->vcpus[0]->run_time - before, 40 * SECOND / 100, 60 * SECOND / 100);
+    assert_in_range(late->vcpus[0]->times[VCPU_RUNNING] - before, 40 * SECOND / 100,
+                    60 * SECOND / 100);
 }
 
 static void test_an_interactive_guest_beside_hogs(void **state)
@@ -214,7 +218,7 @@ static void test_nobody_starves(void **state)
     simulation_start(1, 0);
     simulation_run(30 * SECOND);
     simulation_end();
-    assert_true(small->vcpus[0]->run_time > 0);
+    assert_true(small->vcpus[0]->times[VCPU_RUNNING] > 0);
     assert_true(guests[small->id][0].entries > 2);
 }
 
@@ -254,7 +258,7 @@ static void test_yield_gives_the_hart_away(void **state)
     simulation_run(SECOND);
     simulation_end();
     assert_true(guests[polite->id][0].entries > 20);
-    assert_true(hog->vcpus[0]->run_time > 8 * polite->vcpus[0]->run_time);
+    assert_true(hog->vcpus[0]->times[VCPU_RUNNING] > 8 * polite->vcpus[0]->times[VCPU_RUNNING]);
 }
 
 /* Each goes behind the next, so all have their turn. */
@@ -318,7 +322,7 @@ static void test_maintenance_harts_run_no_guests(void **state)
     simulation_end();
     assert_int_equal(simulation_hart(0)->busy_time, 0);
     for (unsigned i = 0; i < 3; i++)
-        assert_true(capsule->vcpus[i]->run_time > SECOND / 5);
+        assert_true(capsule->vcpus[i]->times[VCPU_RUNNING] > SECOND / 5);
 }
 
 /* Interrupts at random instants: each is followed by a burst of the guest that waits for it. */
@@ -439,7 +443,127 @@ static void test_halted_vcpus_leave_and_come_back(void **state)
     simulation_run(SECOND);
     simulation_end();
     assert_true(simulation_run_time(capsule) > before + SECOND);
-    assert_true(other->vcpus[0]->run_time > 0);
+    assert_true(other->vcpus[0]->times[VCPU_RUNNING] > 0);
+}
+
+/* --- what the time went for --- */
+
+/* A vCPU's time by state, in steps of the simulation; the sum is its age, to the tick. */
+static void check_times(const struct vcpu *vcpu, uint64_t age, const uint64_t wanted[])
+{
+    uint64_t times[DIOSIX_VCPU_STATES], sum = 0;
+
+    assert_int_equal(sched_times(vcpu, times), hosted_time);
+    for (unsigned state = 0; state < DIOSIX_VCPU_STATES; state++) {
+        uint64_t tolerance = 20 * MILLISECOND;
+
+        assert_in_range(times[state], wanted[state] > tolerance ? wanted[state] - tolerance : 0,
+                        wanted[state] + tolerance);
+        sum += times[state];
+    }
+    assert_int_equal(sum, age);
+}
+
+static void test_times_of_one_that_never_stops(void **state)
+{
+    struct capsule *capsule = add(1, 100);
+
+    (void)state;
+    simulation_start(1, 0);
+    simulation_run(7 * SECOND); /* one stay on the hart, which is not over */
+    check_times(capsule->vcpus[0], 7 * SECOND, (uint64_t[5]){[VCPU_RUNNING] = 7 * SECOND});
+    assert_int_equal(capsule->vcpus[0]->counts.switches, 5); /* 4 to fill its RAM */
+    simulation_end();
+}
+
+static void test_times_of_two_that_share(void **state)
+{
+    struct capsule *pair[] = {add(1, 100), add(1, 300)};
+
+    (void)state;
+    simulation_start(1, 0);
+    simulation_run(8 * SECOND);
+    check_times(pair[0]->vcpus[0], 8 * SECOND,
+                (uint64_t[5]){[VCPU_RUNNING] = 2 * SECOND, [VCPU_READY] = 6 * SECOND});
+    check_times(pair[1]->vcpus[0], 8 * SECOND,
+                (uint64_t[5]){[VCPU_RUNNING] = 6 * SECOND, [VCPU_READY] = 2 * SECOND});
+    for (unsigned i = 0; i < 2; i++) {
+        const struct vcpu_counts *counts = &pair[i]->vcpus[0]->counts;
+
+        assert_in_range(counts->preemptions, 100, counts->switches);
+        assert_int_equal(counts->migrations, 0);
+    }
+    simulation_end();
+}
+
+static void test_times_of_a_sleeper(void **state)
+{
+    struct capsule *capsule = add(1, 100);
+
+    (void)state;
+    guests[capsule->id][0] = (struct guest){.burst = 10 * MILLISECOND, .pause = 30 * MILLISECOND};
+    simulation_start(1, 0);
+    simulation_run(4 * SECOND);
+    check_times(capsule->vcpus[0], 4 * SECOND,
+                (uint64_t[5]){[VCPU_RUNNING] = SECOND, [VCPU_WAITING] = 3 * SECOND});
+    assert_int_equal(capsule->vcpus[0]->counts.preemptions, 0);
+    guests[capsule->id][0].pause = UINT64_MAX;
+    simulation_run(SECOND); /* one wait, which is not over */
+    check_times(capsule->vcpus[0], 5 * SECOND,
+                (uint64_t[5]){[VCPU_RUNNING] = SECOND, [VCPU_WAITING] = 4 * SECOND});
+    simulation_end();
+}
+
+static void test_times_of_one_that_is_paused(void **state)
+{
+    struct capsule *capsule = add(1, 100);
+
+    (void)state;
+    simulation_start(1, 0);
+    simulation_run(SECOND);
+    assert_int_equal(capsule_pause(capsule), OK);
+    simulation_run(2 * SECOND);
+    check_times(capsule->vcpus[0], 3 * SECOND,
+                (uint64_t[5]){[VCPU_RUNNING] = SECOND, [VCPU_OFF] = 2 * SECOND});
+    assert_int_equal(capsule_resume(capsule), OK);
+    simulation_run(SECOND);
+    check_times(capsule->vcpus[0], 4 * SECOND,
+                (uint64_t[5]){[VCPU_RUNNING] = 2 * SECOND, [VCPU_OFF] = 2 * SECOND});
+    simulation_end();
+}
+
+/* What waits for its capsule's next period was not robbed. */
+static void test_times_of_one_with_a_cap(void **state)
+{
+    struct capsule_config config = simulation_config(1, 100);
+
+    (void)state;
+    config.cap = 25;
+    struct capsule *capsule = simulation_add(&config);
+
+    simulation_start(1, 0);
+    simulation_run(8 * SECOND);
+    check_times(capsule->vcpus[0], 8 * SECOND,
+                (uint64_t[5]){[VCPU_RUNNING] = 2 * SECOND, [VCPU_CAPPED] = 6 * SECOND});
+    simulation_end();
+}
+
+static void test_migrations_are_counted(void **state)
+{
+    struct capsule *capsule = add(3, 100);
+    uint64_t migrations = 0, switches = 0, entries = 0;
+
+    (void)state;
+    simulation_start(2, 0);
+    simulation_run(SECOND);
+    simulation_end();
+    for (unsigned i = 0; i < 3; i++) {
+        migrations += capsule->vcpus[i]->counts.migrations;
+        switches += capsule->vcpus[i]->counts.switches;
+        entries += guests[capsule->id][i].entries;
+    }
+    assert_int_equal(switches, entries + 4); /* with those that filled its RAM */
+    assert_true(migrations > 10);            /* three that share two harts evenly have to move */
 }
 
 int main(void)
@@ -467,6 +591,12 @@ int main(void)
         cmocka_unit_test_setup(test_deadlines_are_met, setup),
         cmocka_unit_test_setup(test_stop_and_start_of_a_vcpu, setup),
         cmocka_unit_test_setup(test_halted_vcpus_leave_and_come_back, setup),
+        cmocka_unit_test_setup(test_times_of_one_that_never_stops, setup),
+        cmocka_unit_test_setup(test_times_of_two_that_share, setup),
+        cmocka_unit_test_setup(test_times_of_a_sleeper, setup),
+        cmocka_unit_test_setup(test_times_of_one_that_is_paused, setup),
+        cmocka_unit_test_setup(test_times_of_one_with_a_cap, setup),
+        cmocka_unit_test_setup(test_migrations_are_counted, setup),
     };
     /* A test that fails leaves its harts' threads behind, in the way of the next one. */
     setenv("CMOCKA_TEST_ABORT", "1", 1);

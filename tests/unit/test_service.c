@@ -171,6 +171,12 @@ void sched_wake(struct vcpu *vcpu)
     wakes++;
 }
 
+uint64_t sched_times(const struct vcpu *vcpu, uint64_t times[DIOSIX_VCPU_STATES])
+{
+    memcpy(times, vcpu->times, sizeof(vcpu->times));
+    return 12345;
+}
+
 void sched_yield_current(struct vcpu *vcpu)
 {
     yielded = vcpu;
@@ -208,7 +214,7 @@ static int setup(void **state)
         made[i].id = (int)i;
         made[i].lock = (struct lock)LOCK_INITIALIZER(LOCK_CAPSULE);
         made[i].state = CAPSULE_RUNNING;
-        made[i].vcpu_count = 2;
+        made[i].vcpu_count = made[i].config.cpus = 2;
         for (unsigned v = 0; v < 2; v++) {
             vcpus[i][v] = (struct vcpu){.capsule = &made[i], .id = v};
             made[i].vcpus[v] = &vcpus[i][v];
@@ -410,8 +416,8 @@ static void test_capsule_info(void **state)
     made[1].state = CAPSULE_PAUSED;
     made[1].restarts = 4;
     made[1].past_run_time = 1000;
-    vcpus[1][0].run_time = 20;
-    vcpus[1][1].run_time = 3;
+    vcpus[1][0].times[VCPU_RUNNING] = 20;
+    vcpus[1][1].times[VCPU_RUNNING] = 3;
     assert_int_equal(call(DIOSIX_CAPSULE_INFO, 1, RAM_BASE + 1, 0).error, 0); /* unaligned */
     memcpy(&info, ram + 1, sizeof(info));
     assert_int_equal(info.id, 1);
@@ -427,6 +433,108 @@ static void test_capsule_info(void **state)
     assert_int_equal(info.run_time, 1023);
     assert_int_equal(info.frequency, HOSTED_FREQUENCY);
     assert_int_equal(call(DIOSIX_CAPSULE_INFO, 2, RAM_BASE, 0).error, DIOSIX_ERR_INVALID_PARAM);
+}
+
+/* --- statistics --- */
+
+static struct service_result stats_of(unsigned caller, uint64_t capsule, uint64_t vcpu,
+                                      uint64_t buffer, uint64_t size)
+{
+    const uint64_t args[6] = {capsule, vcpu, buffer, size};
+    struct service_result result = service_call(&vcpus[caller][0], DIOSIX_VCPU_STATS, args, &again);
+
+    assert_int_equal(hart.lock_ranks, 0);
+    return result;
+}
+
+static void test_vcpu_stats(void **state)
+{
+    static struct hart fourth = {.index = 4};
+    struct vcpu *vcpu = &vcpus[1][1];
+    struct diosix_vcpu_stats stats;
+
+    (void)state;
+    vcpu->run = VCPU_WAITING;
+    vcpu->hart = &fourth;
+    for (unsigned i = 0; i < DIOSIX_VCPU_STATES; i++)
+        vcpu->times[i] = 100 + i;
+    for (unsigned i = 0; i < DIOSIX_EXIT_COUNT; i++)
+        for (unsigned n = 0; n < i * i; n++)
+            vcpu_count_exit(vcpu, i);
+    vcpu->counts.switches = 1;
+    vcpu->counts.migrations = 2;
+    vcpu->counts.preemptions = 3;
+    vcpu->counts.exceptions = 4;
+    vcpu->counts.fences = 5;
+    memset(ram, 0xaa, sizeof(ram));
+    assert_int_equal(stats_of(0, 1, 1, RAM_BASE + 3, sizeof(stats)).value, sizeof(stats));
+    memcpy(&stats, ram + 3, sizeof(stats)); /* unaligned */
+    assert_int_equal(stats.now, 12345);
+    assert_int_equal(stats.state, DIOSIX_VCPU_IDLE);
+    assert_int_equal(stats.hart, 4);
+    for (unsigned i = 0; i < DIOSIX_VCPU_STATES; i++)
+        assert_int_equal(stats.times[i], 100 + i);
+    assert_int_equal(stats.switches, 1);
+    assert_int_equal(stats.migrations, 2);
+    assert_int_equal(stats.preemptions, 3);
+    assert_int_equal(stats.exceptions, 4);
+    assert_int_equal(stats.fences, 5);
+    for (unsigned i = 0; i < DIOSIX_EXIT_ROOM; i++)
+        assert_int_equal(stats.exits[i], i < DIOSIX_EXIT_COUNT ? i * i : 0);
+    assert_int_equal(ram[2], 0xaa);
+    assert_int_equal(ram[3 + sizeof(stats)], 0xaa);
+}
+
+/* A caller of another version gives its structure's size, and no byte behind that is written. */
+static void test_vcpu_stats_of_another_version(void **state)
+{
+    uint8_t shorter[20];
+
+    (void)state;
+    memset(ram, 0xaa, sizeof(ram));
+    assert_int_equal(stats_of(0, 1, 0, RAM_BASE, 2048).value, sizeof(struct diosix_vcpu_stats));
+    assert_int_equal(ram[sizeof(struct diosix_vcpu_stats)], 0xaa);
+    memcpy(shorter, ram, sizeof(shorter));
+    memset(ram, 0xaa, sizeof(ram));
+    assert_int_equal(stats_of(0, 1, 0, RAM_BASE, sizeof(shorter)).value, sizeof(shorter));
+    assert_memory_equal(ram, shorter, sizeof(shorter));
+    assert_int_equal(ram[sizeof(shorter)], 0xaa);
+    assert_int_equal(stats_of(0, 1, 0, 0, 0).error, 0); /* nothing, nowhere */
+    assert_int_equal(stats_of(0, 1, 0, RAM_BASE, UINT64_MAX).value,
+                     sizeof(struct diosix_vcpu_stats));
+}
+
+static void test_vcpu_stats_refused(void **state)
+{
+    static const uint64_t wrong[] = {2, 3, 64, 1UL << 32, UINT64_MAX};
+    uint64_t size = sizeof(struct diosix_vcpu_stats);
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_int_equal(stats_of(0, wrong[i], 0, RAM_BASE, size).error, DIOSIX_ERR_INVALID_PARAM);
+        assert_int_equal(stats_of(0, 1, wrong[i], RAM_BASE, size).error, DIOSIX_ERR_INVALID_PARAM);
+    }
+    assert_int_equal(stats_of(0, 1, 0, RAM_BASE - 1, size).error, DIOSIX_ERR_INVALID_ADDRESS);
+    assert_int_equal(stats_of(0, 1, 0, RAM_BASE + RAM_SIZE - size + 1, size).error,
+                     DIOSIX_ERR_INVALID_ADDRESS);
+    made[1].vcpu_count = 0; /* it has ended */
+    assert_int_equal(stats_of(0, 1, 0, RAM_BASE, size).error, DIOSIX_ERR_INVALID_STATE);
+    for (unsigned i = 0; i < RAM_SIZE; i++)
+        assert_int_equal(ram[i], 0);
+}
+
+/* A capsule's own counters are its own business. */
+static void test_vcpu_stats_of_others_need_the_property(void **state)
+{
+    uint64_t size = sizeof(struct diosix_vcpu_stats);
+
+    (void)state;
+    made[0].config.properties = ~DIOSIX_PROPERTY_STATS_READ;
+    assert_int_equal(stats_of(0, 1, 0, RAM_BASE, size).error, DIOSIX_ERR_DENIED);
+    assert_int_equal(stats_of(0, 1, 9, 0, size).error, DIOSIX_ERR_DENIED);
+    assert_int_equal(stats_of(0, 0, 1, RAM_BASE, size).value, size);
+    made[0].config.properties = DIOSIX_PROPERTY_STATS_READ;
+    assert_int_equal(stats_of(0, 1, 0, RAM_BASE, size).value, size);
 }
 
 static void test_capsule_control(void **state)
@@ -598,6 +706,10 @@ int main(void)
         cmocka_unit_test_setup(test_console_write_takes_a_little_at_a_time, setup),
         cmocka_unit_test_setup(test_buffers_lie_in_the_callers_ram, setup),
         cmocka_unit_test_setup(test_capsule_info, setup),
+        cmocka_unit_test_setup(test_vcpu_stats, setup),
+        cmocka_unit_test_setup(test_vcpu_stats_of_another_version, setup),
+        cmocka_unit_test_setup(test_vcpu_stats_refused, setup),
+        cmocka_unit_test_setup(test_vcpu_stats_of_others_need_the_property, setup),
         cmocka_unit_test_setup(test_capsule_control, setup),
         cmocka_unit_test_setup(test_yield, setup),
         cmocka_unit_test_setup(test_wait_answers_pending_events, setup),

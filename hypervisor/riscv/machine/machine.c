@@ -13,18 +13,20 @@
 struct device {
     uint64_t base, size;
     unsigned widths; /* the access sizes that it takes, added up */
+    enum diosix_exit exit;
     bool (*access)(struct machine *machine, struct mmio *mmio);
 };
 
 /* The widths are those of QEMU's models of these devices. */
 static const struct device devices[] = {
-    {MACHINE_UART_BASE, MACHINE_UART_SIZE, 1 | 2 | 4 | 8, uart_access},
-    {MACHINE_PLIC_BASE, MACHINE_PLIC_SIZE, 4, plic_access},
-    {MACHINE_VIRTIO_BASE, MACHINE_VIRTIO_SIZE *MACHINE_VIRTIO_COUNT, 1 | 2 | 4,
+    {MACHINE_UART_BASE, MACHINE_UART_SIZE, 1 | 2 | 4 | 8, DIOSIX_EXIT_UART, uart_access},
+    {MACHINE_PLIC_BASE, MACHINE_PLIC_SIZE, 4, DIOSIX_EXIT_PLIC, plic_access},
+    {MACHINE_VIRTIO_BASE, MACHINE_VIRTIO_SIZE *MACHINE_VIRTIO_COUNT, 1 | 2 | 4, DIOSIX_EXIT_VIRTIO,
      virtio_empty_access},
-    {MACHINE_SYSCON_BASE, MACHINE_SYSCON_SIZE, 2 | 4, syscon_access},
-    {MACHINE_RTC_BASE, MACHINE_RTC_SIZE, 4, rtc_access},
-    {MACHINE_FLASH_BASE, CAPSULE_FLASH_MAX *MACHINE_FLASH_SIZE, 1 | 2 | 4 | 8, flash_access},
+    {MACHINE_SYSCON_BASE, MACHINE_SYSCON_SIZE, 2 | 4, DIOSIX_EXIT_SYSCON, syscon_access},
+    {MACHINE_RTC_BASE, MACHINE_RTC_SIZE, 4, DIOSIX_EXIT_RTC, rtc_access},
+    {MACHINE_FLASH_BASE, CAPSULE_FLASH_MAX *MACHINE_FLASH_SIZE, 1 | 2 | 4 | 8, DIOSIX_EXIT_FLASH,
+     flash_access},
 };
 
 static const struct device *find_device(uint64_t address, unsigned size)
@@ -68,6 +70,8 @@ bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool wri
     enum machine_wish wish = machine->wish;
     machine->wish = WISH_NONE;
     lock_release(&capsule->lock);
+    if (answered)
+        vcpu_count_exit(vcpu, device->exit);
     if (answered && !write)
         *value = mmio.value;
     grant(vcpu, wish);

@@ -62,6 +62,7 @@ void sbi_call(struct vcpu *vcpu)
 {
     struct sbi_call call = read_call(vcpu);
     const struct sbi_extension *extension = find(call.extension);
+    vcpu_count_exit(vcpu, extension ? extension->exit : DIOSIX_EXIT_SBI_UNKNOWN);
     if (extension)
         extension->handle(&call);
     else

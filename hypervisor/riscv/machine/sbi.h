@@ -40,7 +40,8 @@ struct sbi_call {
 };
 
 struct sbi_extension {
-    uint64_t first, last; /* extension IDs that it answers */
+    uint64_t first, last;  /* extension IDs that it answers */
+    enum diosix_exit exit; /* what its calls are counted as */
     void (*handle)(struct sbi_call *call);
 };
 

@@ -45,4 +45,5 @@ static void handle(struct sbi_call *call)
     }
 }
 
-const struct sbi_extension sbi_base = {.first = 0x10, .last = 0x10, .handle = handle};
+const struct sbi_extension sbi_base = {
+    .first = 0x10, .last = 0x10, .exit = DIOSIX_EXIT_SBI_BASE, .handle = handle};

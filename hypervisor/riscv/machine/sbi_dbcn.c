@@ -53,4 +53,5 @@ static void handle(struct sbi_call *call)
     }
 }
 
-const struct sbi_extension sbi_dbcn = {.first = 0x4442434E, .last = 0x4442434E, .handle = handle};
+const struct sbi_extension sbi_dbcn = {
+    .first = 0x4442434E, .last = 0x4442434E, .exit = DIOSIX_EXIT_SBI_DBCN, .handle = handle};

@@ -19,5 +19,7 @@ static void handle(struct sbi_call *call)
     call->extra_set = result.error == SBI_SUCCESS && answers_in_a2(call->function);
 }
 
-const struct sbi_extension sbi_diosix = {
-    .first = DIOSIX_SBI_EXTENSION, .last = DIOSIX_SBI_EXTENSION, .handle = handle};
+const struct sbi_extension sbi_diosix = {.first = DIOSIX_SBI_EXTENSION,
+                                         .last = DIOSIX_SBI_EXTENSION,
+                                         .exit = DIOSIX_EXIT_SBI_DIOSIX,
+                                         .handle = handle};

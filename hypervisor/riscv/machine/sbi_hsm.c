@@ -174,4 +174,5 @@ static void handle(struct sbi_call *call)
     }
 }
 
-const struct sbi_extension sbi_hsm = {.first = 0x48534D, .last = 0x48534D, .handle = handle};
+const struct sbi_extension sbi_hsm = {
+    .first = 0x48534D, .last = 0x48534D, .exit = DIOSIX_EXIT_SBI_HSM, .handle = handle};

@@ -20,4 +20,5 @@ static void handle(struct sbi_call *call)
         call->error = SBI_ERR_NOT_SUPPORTED;
 }
 
-const struct sbi_extension sbi_ipi = {.first = 0x735049, .last = 0x735049, .handle = handle};
+const struct sbi_extension sbi_ipi = {
+    .first = 0x735049, .last = 0x735049, .exit = DIOSIX_EXIT_SBI_IPI, .handle = handle};

@@ -82,4 +82,5 @@ static void handle(struct sbi_call *call)
     }
 }
 
-const struct sbi_extension sbi_legacy = {.first = SET_TIMER, .last = SHUTDOWN, .handle = handle};
+const struct sbi_extension sbi_legacy = {
+    .first = SET_TIMER, .last = SHUTDOWN, .exit = DIOSIX_EXIT_SBI_LEGACY, .handle = handle};

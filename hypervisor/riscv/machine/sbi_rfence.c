@@ -49,4 +49,5 @@ static void handle(struct sbi_call *call)
     }
 }
 
-const struct sbi_extension sbi_rfence = {.first = 0x52464E43, .last = 0x52464E43, .handle = handle};
+const struct sbi_extension sbi_rfence = {
+    .first = 0x52464E43, .last = 0x52464E43, .exit = DIOSIX_EXIT_SBI_RFENCE, .handle = handle};

@@ -32,4 +32,5 @@ static void handle(struct sbi_call *call)
         call->error = SBI_ERR_NOT_SUPPORTED;
 }
 
-const struct sbi_extension sbi_srst = {.first = 0x53525354, .last = 0x53525354, .handle = handle};
+const struct sbi_extension sbi_srst = {
+    .first = 0x53525354, .last = 0x53525354, .exit = DIOSIX_EXIT_SBI_SYSTEM, .handle = handle};

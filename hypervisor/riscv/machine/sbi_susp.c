@@ -44,4 +44,5 @@ static void handle(struct sbi_call *call)
         call->error = SBI_ERR_NOT_SUPPORTED;
 }
 
-const struct sbi_extension sbi_susp = {.first = 0x53555350, .last = 0x53555350, .handle = handle};
+const struct sbi_extension sbi_susp = {
+    .first = 0x53555350, .last = 0x53555350, .exit = DIOSIX_EXIT_SBI_SYSTEM, .handle = handle};

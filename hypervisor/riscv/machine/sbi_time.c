@@ -14,4 +14,5 @@ static void handle(struct sbi_call *call)
         call->error = SBI_ERR_NOT_SUPPORTED;
 }
 
-const struct sbi_extension sbi_time = {.first = 0x54494D45, .last = 0x54494D45, .handle = handle};
+const struct sbi_extension sbi_time = {
+    .first = 0x54494D45, .last = 0x54494D45, .exit = DIOSIX_EXIT_SBI_TIME, .handle = handle};
