@@ -20,7 +20,37 @@ static const struct {
     {"isolation=auto", &bootargs.force_pmp, false}, {"isolation=pmp", &bootargs.force_pmp, true},
     {"services=yes", &bootargs.no_services, false}, {"services=no", &bootargs.no_services, true},
     {"guests=yes", &bootargs.no_guests, false},     {"guests=no", &bootargs.no_guests, true},
+#ifdef DEBUG
+    {"fail=hart", &bootargs.fail.hart_away, true},  {"fail=late", &bootargs.fail.hart_late, true},
+    {"fail=serial", &bootargs.fail.serial, true},   {"fail=pmp", &bootargs.fail.pmp, true},
+    {"fail=gstage", &bootargs.fail.gstage, true},
+#endif
 };
+
+#ifdef DEBUG
+/* `fail=allocation:N` */
+static bool parse_allocation(const char *word, size_t length)
+{
+    static const char name[] = "fail=allocation:";
+    size_t at = sizeof(name) - 1;
+    uint64_t number = 0;
+
+    if (length <= at || length > at + 9 || memcmp(word, name, at) != 0)
+        return false;
+    for (; at < length && word[at] >= '0' && word[at] <= '9'; at++)
+        number = 10 * number + (uint64_t)(word[at] - '0');
+    if (at < length)
+        return false;
+    bootargs.fail.allocation = number;
+    return true;
+}
+#else
+static bool parse_allocation(const char *word, size_t length)
+{
+    (void)word, (void)length;
+    return false;
+}
+#endif
 
 static void parse_word(const char *word, size_t length)
 {
@@ -31,6 +61,8 @@ static void parse_word(const char *word, size_t length)
             return;
         }
     }
+    if (parse_allocation(word, length))
+        return;
     log_info("boot arguments: '%.*s' is unknown and ignored",
              (int)(length < SHOWN_MAX ? length : SHOWN_MAX), word);
 }

@@ -4,10 +4,20 @@
 #define CORE_BOOTARGS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct bootargs {
     bool force_pmp;
     bool no_services, no_guests;
+#ifdef DEBUG
+    /* What goes wrong on purpose, for tests. */
+    struct {
+        uint64_t allocation;       /* the n-th of boot; 0: none */
+        bool hart_away, hart_late; /* the last one in the list that is not the first to come in */
+        bool serial;               /* once guests run, the port takes nothing and gives nothing */
+        bool pmp, gstage;          /* a wrong entry at a world switch */
+    } fail;
+#endif
 };
 
 extern struct bootargs bootargs;

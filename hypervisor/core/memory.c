@@ -30,6 +30,40 @@ static size_t capacity = MEMORY_EXTENT_MAX, count;
 static uint64_t clear_start, clear_end; /* kept clear of the hypervisor's pages */
 static struct lock lock = LOCK_INITIALIZER(LOCK_MEMORY);
 
+#ifdef DEBUG
+void (*memory_watcher)(struct hpa base, uint64_t size, int from, int to);
+static uint64_t allocations_left; /* before the one that fails */
+
+uint64_t memory_fail(uint64_t n)
+{
+    uint64_t before = allocations_left;
+
+    allocations_left = n;
+    return before;
+}
+
+static bool fails_on_purpose(void)
+{
+    return allocations_left != 0 && --allocations_left == 0;
+}
+
+static void tell(uint64_t base, uint64_t size, int from, int to)
+{
+    if (memory_watcher)
+        memory_watcher(hpa(base), size, from, to);
+}
+#else
+static bool fails_on_purpose(void)
+{
+    return false;
+}
+
+static void tell(uint64_t base, uint64_t size, int from, int to)
+{
+    (void)base, (void)size, (void)from, (void)to;
+}
+#endif
+
 static uint64_t end_of(const struct memory_extent *extent)
 {
     return extent->base.value + extent->size;
@@ -141,18 +175,20 @@ static void grow(void)
     struct memory_extent *old = extents;
     uint64_t old_size = align_up(capacity * sizeof extents[0], PAGE_SIZE);
 
-    if (count < capacity / 2 || count + 2 * SPLIT_MAX > capacity)
+    if (count < capacity / 2 || count + 2 * SPLIT_MAX > capacity || fails_on_purpose())
         return;
     size_t index = choose_low(size, &base);
 
     if (index == count)
         return;
     assign(index, base, base + size, MEMORY_HYPERVISOR);
+    tell(base, size, MEMORY_FREE, MEMORY_HYPERVISOR);
     extents = memcpy(hpa_pointer(hpa(base)), old, count * sizeof extents[0]);
     capacity *= 2;
-    if (old != first_array)
-        assign(find(hpa_of(old).value), hpa_of(old).value, hpa_of(old).value + old_size,
-               MEMORY_FREE);
+    if (old == first_array)
+        return;
+    assign(find(hpa_of(old).value), hpa_of(old).value, hpa_of(old).value + old_size, MEMORY_FREE);
+    tell(hpa_of(old).value, old_size, MEMORY_HYPERVISOR, MEMORY_FREE);
 }
 
 static bool has_room_for_allocation(void)
@@ -188,6 +224,7 @@ enum error memory_add(struct hpa base, uint64_t size)
         } else if (start < stop) {
             insert(index, start, stop, MEMORY_FREE);
             join(index);
+            tell(start, stop - start, MEMORY_NONE, MEMORY_FREE);
             start = stop;
         } else {
             start = end_of(&extents[index]);
@@ -216,10 +253,12 @@ enum error memory_reserve(struct hpa base, uint64_t size, int owner)
         uint64_t from = start > extent.base.value ? start : extent.base.value;
         uint64_t to = end < end_of(&extent) ? end : end_of(&extent);
 
-        if (extent.owner == MEMORY_FREE && count + SPLIT_MAX > capacity)
+        if (extent.owner == MEMORY_FREE && count + SPLIT_MAX > capacity) {
             error = ERROR_NO_MEMORY;
-        else if (extent.owner == MEMORY_FREE)
+        } else if (extent.owner == MEMORY_FREE) {
             assign(index, from, to, owner);
+            tell(from, to - from, MEMORY_FREE, owner);
+        }
         start = to;
     }
     lock_release(&lock);
@@ -240,12 +279,13 @@ static enum error alloc(uint64_t size, uint64_t align, int owner, struct hpa *ba
     enum error error = ERROR_NO_MEMORY;
 
     lock_acquire(&lock);
-    if (has_room_for_allocation()) {
+    if (!fails_on_purpose() && has_room_for_allocation()) {
         uint64_t start;
         size_t index = align ? choose_high(size, align, &start) : choose_low(size, &start);
 
         if (index < count) {
             assign(index, start, start + size, owner);
+            tell(start, size, MEMORY_FREE, owner);
             *base = hpa(start);
             error = OK;
         }
@@ -268,13 +308,14 @@ enum error memory_alloc_at(struct hpa base, uint64_t size, int owner)
     if (!is_good_size(size) || base.value % PAGE_SIZE)
         return ERROR_BAD_CONFIG;
     lock_acquire(&lock);
-    if (has_room_for_allocation()) {
+    if (!fails_on_purpose() && has_room_for_allocation()) {
         size_t index = find(base.value);
 
         if (index < count && extents[index].owner == MEMORY_FREE &&
             extents[index].base.value <= base.value &&
             size <= end_of(&extents[index]) - base.value) {
             assign(index, base.value, base.value + size, owner);
+            tell(base.value, size, MEMORY_FREE, owner);
             error = OK;
         }
     }
@@ -296,6 +337,7 @@ void memory_free(struct hpa base, uint64_t size, int owner)
     if (count + SPLIT_MAX > capacity)
         panic("the map of memory is full");
     assign(index, base.value, base.value + size, MEMORY_FREE);
+    tell(base.value, size, owner, MEMORY_FREE);
     lock_release(&lock);
 }
 

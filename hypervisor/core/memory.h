@@ -55,4 +55,12 @@ int memory_extent_at(size_t index, struct memory_extent *extent);
 /* Bytes of RAM with this owner. */
 uint64_t memory_owned(int owner);
 
+#ifdef DEBUG
+/* Makes the n-th allocation from now on fail, counted from 1; 0: none. Returns how many were still
+ * to come up to the one that was to fail before; 0: it has failed, or there was none. */
+uint64_t memory_fail(uint64_t n);
+/* Is told what changes hands, as it was asked for, holding LOCK_MEMORY; NULL: nobody is. */
+extern void (*memory_watcher)(struct hpa base, uint64_t size, int from, int to);
+#endif
+
 #endif

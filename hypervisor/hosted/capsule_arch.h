@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 struct capsule_arch {
+    void *machine;
     bool created; /* between port_capsule_create and port_capsule_destroy */
     unsigned resets, console_events;
 };

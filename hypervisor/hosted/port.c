@@ -1,5 +1,6 @@
 #include "hosted.h"
 #include "capsule.h"
+#include "log.h"
 #include "memory.h"
 #include <sched.h>
 #include <stdlib.h>
@@ -82,6 +83,11 @@ enum error port_capsule_create(struct capsule *capsule)
 {
     if (hosted_create_error)
         return hosted_create_error;
+    capsule->arch.machine = memory_alloc_pages(PAGE_SIZE);
+    if (!capsule->arch.machine) {
+        log_error("capsule %s: no memory for its devices", capsule->config.name);
+        return ERROR_NO_MEMORY;
+    }
     capsule->arch.created = true;
     hosted_live_capsules++;
     return OK;
@@ -92,6 +98,7 @@ void port_capsule_destroy(struct capsule *capsule)
     if (!capsule->arch.created)
         return;
     capsule->arch.created = false;
+    memory_free_pages(capsule->arch.machine, PAGE_SIZE);
     hosted_live_capsules--;
 }
 

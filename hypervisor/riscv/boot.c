@@ -9,6 +9,7 @@
 #include "dmfs.h"
 #include "driver.h"
 #include "entry.h"
+#include "faults.h"
 #include "features.h"
 #include "isolation.h"
 #include "log.h"
@@ -43,55 +44,76 @@ __attribute__((noreturn)) static void run_hart(struct hart *hart)
     sched_run(hart);
 }
 
-static void init_hart(struct hart *hart, unsigned index, uint64_t hart_id)
+static void init_hart(struct hart *hart, uint64_t hart_id)
 {
-    hart->index = index;
     hart->id = hart->arch.hart_id = hart_id;
     hart->slice_end = hart->first_deadline = hart->guest_deadline = UINT64_MAX;
 }
 
-/* From entry.S: another hart than the first comes in. */
+/* From entry.S: another hart than the first comes in. One that is late would not be like what the
+ * others have settled on, so it has no part in it. */
 __attribute__((noreturn)) void boot_secondary(uint64_t hart_id)
 {
     struct hart *hart = port_hart();
     (void)hart_id;
+    faults_hart_comes(hart);
     features_probe(&hart->arch.features);
     hart->runs_guests = hart->arch.features.s;
+    if (atomic_exchange(&hart->arch.decided, 1) != 0)
+        port_halt();
     atomic_store(&hart->online, true);
     while (!atomic_load(&start_gate))
         port_relax();
     run_hart(hart);
 }
 
-static void make_hart(unsigned index, uint64_t hart_id)
+static struct hart *make_hart(uint64_t hart_id)
 {
-    struct hart *hart = &boot_hart;
-    if (hart_id == boot_hart.arch.hart_id) {
-        boot_hart.index = index;
-    } else {
-        hart = memory_alloc_pages(align_up(sizeof *hart, PAGE_SIZE) + HART_STACK_SIZE);
-        if (hart == NULL)
-            panic("no memory for hart %lu", hart_id);
-        init_hart(hart, index, hart_id);
-        hart->arch.stack_low = (uintptr_t)hart + align_up(sizeof *hart, PAGE_SIZE);
-        hart->arch.stack_high = hart->arch.stack_low + HART_STACK_SIZE;
+    if (hart_id == boot_hart.arch.hart_id)
+        return &boot_hart;
+    struct hart *hart = memory_alloc_pages(align_up(sizeof *hart, PAGE_SIZE) + HART_STACK_SIZE);
+    if (hart == NULL) {
+        log_error("no memory for hart %lu; going on without it", hart_id);
+        return NULL;
     }
-    harts[index] = hart;
+    init_hart(hart, hart_id);
+    hart->arch.stack_low = (uintptr_t)hart + align_up(sizeof *hart, PAGE_SIZE);
+    hart->arch.stack_high = hart->arch.stack_low + HART_STACK_SIZE;
+    return hart;
+}
+
+static void make_harts(void)
+{
+    for (unsigned i = 0; i < platform_hart_count() && hart_count < HART_MAX; i++) {
+        struct hart *hart = make_hart(platform_hart(i)->id);
+        if (hart == NULL)
+            continue;
+        hart->index = hart_count;
+        harts[hart_count++] = hart;
+    }
+}
+
+/* False: it has not come in by the deadline, and will not any more. */
+static bool comes_in(struct hart *hart, uint64_t deadline)
+{
+    while (!atomic_load(&hart->online) && port_time() < deadline)
+        port_relax();
+    if (atomic_exchange(&hart->arch.decided, 1) == 0)
+        return false;
+    while (!atomic_load(&hart->online)) /* it is what the hart does next */
+        port_relax();
+    return true;
 }
 
 /* Calls all harts in. One that does not come is reported and left out; the rest go on. */
 static void gather_harts(void)
 {
-    for (unsigned i = 0; i < platform_hart_count() && hart_count < HART_MAX; i++)
-        make_hart(hart_count++, platform_hart(i)->id);
+    make_harts();
     atomic_store(&boot_gate, 1);
     uint64_t deadline = port_time() + HART_PATIENCE * port_frequency();
-    for (unsigned i = 0; i < hart_count; i++) {
-        while (!atomic_load(&harts[i]->online) && port_time() < deadline)
-            port_relax();
-        if (!atomic_load(&harts[i]->online))
+    for (unsigned i = 0; i < hart_count; i++)
+        if (!comes_in(harts[i], deadline))
             log_error("hart %lu did not come in; going on without it", harts[i]->id);
-    }
 }
 
 /* What every hart that runs guests can do; a vCPU may then run on any of them. One that differs
@@ -267,22 +289,25 @@ static void reserve_hypervisor(void)
 /* From entry.S: the first hart, with a stack and cleared data. */
 __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
 {
-    init_hart(&boot_hart, 0, hart_id);
+    init_hart(&boot_hart, hart_id);
     boot_hart.arch.stack_low = (uintptr_t)boot_stack_low;
     boot_hart.arch.stack_high = (uintptr_t)boot_stack_high;
     features_probe(&boot_hart.arch.features);
     boot_hart.runs_guests = boot_hart.arch.features.s;
+    atomic_store(&boot_hart.arch.decided, 1);
     atomic_store(&boot_hart.online, true);
     if (!platform_init(fdt))
         port_halt();
     reserve_hypervisor();
     boot_hart.arch.polls_serial = serial_needs_poll();
     bootargs_parse(platform_bootargs());
+    faults_boot_begins();
     log_info("Diosix %s, implementation 5 of the SBI", DIOSIX_VERSION);
     gather_harts();
     settle_features();
     isolation_choose(&common, bootargs.force_pmp);
     start_capsules();
+    faults_boot_ends();
     atomic_store(&start_gate, 1);
     run_hart(&boot_hart);
 }

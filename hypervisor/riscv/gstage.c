@@ -8,6 +8,7 @@
  */
 #include "csr.h"
 #include "isolation.h"
+#include "log.h"
 #include "memory.h"
 #include <string.h>
 
@@ -79,8 +80,10 @@ enum error gstage_create(struct capsule *capsule)
         return ERROR_BAD_CONFIG;
     struct hpa root;
     enum error error = memory_alloc(size, ROOT_SIZE, MEMORY_HYPERVISOR, &root);
-    if (error != OK)
+    if (error != OK) {
+        log_error("capsule %s: no memory for its page tables", capsule->config.name);
         return error;
+    }
     memset(hpa_pointer(root), 0, size);
     map_ram(capsule, hpa_pointer(root), hpa_pointer(hpa(root.value + ROOT_SIZE)));
     capsule->arch.gstage_root = root;

@@ -43,6 +43,9 @@ struct hart_arch {
     uint64_t timer;                   /* what mtimecmp was set to */
     uint64_t alarm;    /* when it must look at capsules' clocks, in ticks: machine/rtc.c */
     bool polls_serial; /* the serial port has no interrupt, and this hart looks after it */
+    /* Does it take part? Set by the hart that comes in, or by the one that waits for it no longer:
+     * whoever is first decides. */
+    _Atomic uint32_t decided;
 };
 
 #endif

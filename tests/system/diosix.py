@@ -111,9 +111,10 @@ class Machine:
 
     def __init__(self, guests=(), services=(), image=None, smp=2, mem="256M", cpu=None,
                  append=None, qemu="qemu", machine="virt", log_name=None, banners=(),
-                 icount=None):
+                 icount=None, options=()):
         """Without services the hypervisor is told so, and guests write straight to the port. With
-        `icount` time is what the harts execute, 2^icount ns for each instruction."""
+        `icount` time is what the harts execute, 2^icount ns for each instruction.
+        `options` are more words for QEMU."""
         if append is None:
             append = "" if services else "services=no"
         self.folder = tempfile.TemporaryDirectory(prefix="diosix-test-")
@@ -129,6 +130,7 @@ class Machine:
         self.command_line += ["-cpu", cpu] if cpu else []
         self.command_line += ["-icount", f"shift={icount},sleep=off"] if icount is not None else []
         self.command_line += ["-append", append] if append else []
+        self.command_line += options
         self.text, self.position, self.rest = "", 0, b""
         self.last_heard = time.monotonic()
         self.log = open(self.log_path, "wb")

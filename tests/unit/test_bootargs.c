@@ -68,6 +68,23 @@ static void unknown_words_are_named_and_change_nothing(void **state)
     assert_null(strstr(logged, "services"));
 }
 
+/* Those that a debug build alone knows. */
+static void faults_are_chosen_by_words(void **state)
+{
+    (void)state;
+    bootargs_parse("fail=hart fail=allocation:17 fail=serial");
+    assert_true(bootargs.fail.hart_away && bootargs.fail.serial);
+    assert_false(bootargs.fail.hart_late || bootargs.fail.pmp || bootargs.fail.gstage);
+    assert_int_equal(bootargs.fail.allocation, 17);
+    assert_string_equal(logged, "");
+    bootargs_parse("fail=allocation: fail=allocation:1x fail=allocation:1234567890 fail=");
+    assert_int_equal(bootargs.fail.allocation, 17);
+    assert_non_null(strstr(logged, "'fail=allocation:'"));
+    assert_non_null(strstr(logged, "'fail=allocation:1x'"));
+    assert_non_null(strstr(logged, "'fail=allocation:1234567890'"));
+    assert_non_null(strstr(logged, "'fail='"));
+}
+
 static void a_long_word_is_cut_in_the_log(void **state)
 {
     char word[400];
@@ -86,6 +103,7 @@ int main(void)
         cmocka_unit_test_setup(each_word_makes_its_choice, reset),
         cmocka_unit_test_setup(the_last_word_counts, reset),
         cmocka_unit_test_setup(unknown_words_are_named_and_change_nothing, reset),
+        cmocka_unit_test_setup(faults_are_chosen_by_words, reset),
         cmocka_unit_test_setup(a_long_word_is_cut_in_the_log, reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

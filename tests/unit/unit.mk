@@ -106,6 +106,12 @@ test_cap_SOURCES := $(UNIT_LIFE)
 test_cap_LIBS := -lpthread
 test_capsule_SOURCES := $(UNIT_LIFE)
 test_capsule_LIBS := -lpthread
+test_faults_SOURCES := $(UNIT_LIFE) hypervisor/core/dmfs.c
+test_faults_CFLAGS := $(UNIT_HOSTED) -DUNIT_DATA='"$(UNIT_DATA)"'
+test_faults_LIBS := -lpthread -lfdt -lz
+$(UNIT)/test_faults: | $(UNIT_DATA)/faults.dmfs
+$(UNIT_DATA)/%.dmfs: tests/unit/data/%.toml tools/mkdmfs
+	@mkdir -p $(@D) && $(UNIT_PYTHON) tools/mkdmfs $< -o $@
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_PYTESTS := $(wildcard tests/unit/test_*.py)

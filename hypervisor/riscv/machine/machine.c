@@ -7,6 +7,7 @@
  */
 #include "devices.h"
 #include "fence.h"
+#include "log.h"
 #include "memory.h"
 #include "sched.h"
 
@@ -81,8 +82,10 @@ bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool wri
 enum error machine_create(struct capsule *capsule)
 {
     struct machine *machine = memory_alloc_pages(align_up(sizeof *machine, PAGE_SIZE));
-    if (!machine)
+    if (!machine) {
+        log_error("capsule %s: no memory for its devices", capsule->config.name);
         return ERROR_NO_MEMORY;
+    }
     machine->capsule = capsule;
     capsule->arch.machine = machine;
     enum error error = flash_create(machine);

@@ -1,0 +1,72 @@
+"""Things that go wrong on purpose: words of a debug build's boot arguments (docs/testing.md)."""
+
+import re
+import subprocess
+
+import pytest
+
+from diosix import QEMUS, Machine, console, payload
+
+MISSING = r"no memory for|no \d+ MiB of free memory"
+GUESTS = ["canary0", "canary1"]
+
+
+def boot_without(n, isolation):
+    """Boots without the n-th allocation. What does not need it lives to its end, what does says so.
+    Returns all that was said."""
+    guests = [payload("canary", name, beats=1, beat_ms=100) for name in GUESTS]
+    with Machine(guests, [console()], smp=2, append=f"{isolation} fail=allocation:{n}") as machine:
+        for name in GUESTS:
+            machine.expect(rf"\[{name}\] PAYLOAD DONE passed=1 failed=0|capsule {name}: (?:{MISSING})",
+                           anywhere=True)
+        machine.expect(r"\d harts? for guests", anywhere=True)
+        assert "panic" not in machine.text
+        return machine.text
+
+
+@pytest.mark.slow
+def test_boot_without_one_allocation(isolation):
+    """For each allocation: at most the one thing that needs it is missing, and is named."""
+    complete, n, named = False, 0, 0
+    while not complete:
+        n += 1
+        text = boot_without(n, isolation)
+        complete = "boot has fewer than" in text
+        missing = len(re.findall(rf"^(?!.*is left out).*(?:{MISSING})", text, re.MULTILINE))
+        assert missing <= 1 and not (complete and missing)
+        assert missing or "2 harts for guests" in text
+        assert missing or all(f"[{name}] PAYLOAD DONE" in text for name in GUESTS)
+        named += missing
+        assert n < 60
+    # A hart; for each capsule its structure, RAM, devices and vCPU. (The image may stay where it is.)
+    assert named >= 1 + 3 * 4
+
+
+# --- harts ---
+
+def lives_without_one(words, smp, **options):
+    """One hart of the list is left out, whatever becomes of it later; the others work."""
+    guests = [payload("canary", f"canary{i}", beats=4, beat_ms=300) for i in range(4)]
+    with Machine(guests, smp=smp, append=f"services=no {words}", **options) as machine:
+        left_out = machine.expect(r"hart (\d) did not come in; going on without it")[1]
+        machine.expect("3 harts for guests")
+        for guest in guests:
+            machine.payload_done(guest["name"])
+        text = machine.wait_end()
+    worked = re.findall(r"hart (\d) used at most", text)
+    assert len(worked) == 3 and left_out not in worked
+    assert "panic" not in text
+
+
+@pytest.mark.parametrize("word", ["fail=hart", "fail=late"])
+def test_a_hart_does_not_come(word, isolation):
+    """It stays away, or comes when the others have begun: then it has missed what they agreed on."""
+    lives_without_one(f"{word} {isolation}", smp=4)
+
+
+def test_a_hart_is_listed_and_not_there(tmp_path):
+    """The device tree of a machine with one hart more."""
+    tree = tmp_path / "more.dtb"
+    subprocess.run([QEMUS["qemu"], "-display", "none", "-m", "256M", "-smp", "4", "-machine", f"virt,dumpdtb={tree}"],
+                   check=True, capture_output=True)
+    lives_without_one("", smp=3, options=["-dtb", str(tree)])
