@@ -44,8 +44,27 @@ static bool parse_allocation(const char *word, size_t length)
     bootargs.fail.allocation = number;
     return true;
 }
+
+static bool parse_violation(const char *word, size_t length)
+{
+    static const char name[] = "violate=";
+    const size_t skipped = sizeof(name) - 1;
+
+    if (length < skipped || memcmp(word, name, skipped) != 0 ||
+        length - skipped >= sizeof(bootargs.violate))
+        return false;
+    memcpy(bootargs.violate, word + skipped, length - skipped);
+    bootargs.violate[length - skipped] = '\0';
+    return true;
+}
 #else
 static bool parse_allocation(const char *word, size_t length)
+{
+    (void)word, (void)length;
+    return false;
+}
+
+static bool parse_violation(const char *word, size_t length)
 {
     (void)word, (void)length;
     return false;
@@ -61,7 +80,7 @@ static void parse_word(const char *word, size_t length)
             return;
         }
     }
-    if (parse_allocation(word, length))
+    if (parse_allocation(word, length) || parse_violation(word, length))
         return;
     log_info("boot arguments: '%.*s' is unknown and ignored",
              (int)(length < SHOWN_MAX ? length : SHOWN_MAX), word);

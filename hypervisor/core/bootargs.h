@@ -1,5 +1,6 @@
 /* The words of /chosen/bootargs that steer the hypervisor: `isolation=auto|pmp`, `services=no`,
- * `guests=no`, each also with `yes`. Unknown words are logged and ignored. */
+ * `guests=no`, each also with `yes`. Debug builds know more, for tests: `fail=...`, `violate=...`.
+ * Unknown words are logged and ignored. */
 #ifndef CORE_BOOTARGS_H
 #define CORE_BOOTARGS_H
 
@@ -17,6 +18,7 @@ struct bootargs {
         bool serial;               /* once guests run, the port takes nothing and gives nothing */
         bool pmp, gstage;          /* a wrong entry at a world switch */
     } fail;
+    char violate[24]; /* what riscv/violate.c is to try */
 #endif
 };
 

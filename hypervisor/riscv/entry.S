@@ -14,6 +14,31 @@
     .section .text.entry, "ax"
     .globl _start
 _start:
+    j start
+
+/*
+ * 16 bytes from the start: where the machine's vectors for resumable non-maskable interrupts and for
+ * exceptions in their handling should point (Smrnmi 1.0). A fault while a trap is handled comes
+ * here on a hart with Smdbltrp, too. Nothing is resumed.
+ */
+    .balign 16
+    .globl rnmi_entry
+rnmi_entry:
+    csrw mscratch, a0
+    csrr a0, 0x741                 /* mnepc */
+    csrr a4, 0x742                 /* mncause */
+    csrr t0, 0x744                 /* mnstatus: MNPP, from which mode? */
+    li t1, MNSTATUS_MNPP
+    and t0, t0, t1
+    csrsi 0x744, 0x8               /* NMIE: only with it the next fault goes where mtvec says */
+    li a5, 1
+    beq t0, t1, fatal
+    mv a1, a0                      /* from a guest: tp is the guest's */
+    mv a0, a4
+    li a2, 0
+    j last_words
+
+start:
     /* With Smdbltrp, mstatus.MDT is set by reset and by each trap. With Smrnmi, traps go astray
      * until mnstatus.NMIE is set; without it, setting it traps to the line after. */
     li t0, MSTATUS_MDT
@@ -61,6 +86,7 @@ secondary:
     bne t2, a0, 2b
     ld sp, HART_STACK_HIGH(tp)
     call boot_secondary            /* does not return */
+    .balign 4
 park:
     wfi
     j park
@@ -200,7 +226,8 @@ leave_guest:
     sd x\n, VCPU_X(\n)(a1)
     .endr
     csrr t1, mepc
-    csrr t2, mstatus
+    li t5, MSTATUS_MDT             /* a fault of ours from here on is no double trap */
+    csrrc t2, mstatus, t5
     csrr t3, mcause
     csrr t4, mtval
     sd t1, VCPU_PC(a1)
@@ -228,7 +255,6 @@ leave_guest:
  * where it touches guest memory with the guest's rights; everything else is a bug of ours.
  */
 trap_from_hypervisor:
-    sd t0, HART_TRAP_SCRATCH(tp)
     csrr a0, mepc
     la t0, guest_access_start
     bltu a0, t0, 1f
@@ -236,21 +262,45 @@ trap_from_hypervisor:
     bgeu a0, t0, 1f
     la t0, guest_access_fault
     csrw mepc, t0
-    ld t0, HART_TRAP_SCRATCH(tp)
     csrw mscratch, zero
     mret                           /* MPP is M: back to hypervisor code */
-1:  mv a1, sp
+1:  csrr a4, mcause
+    li a5, 0
+fatal:
+    la t0, trap_again              /* from here on a fault is one of these lines' own */
+    csrw mtvec, t0
+    li t0, MSTATUS_MDT
+    csrc mstatus, t0
+    mv a1, sp
     mv a2, ra
     csrr a3, mscratch
     csrw mscratch, zero
     ld sp, HART_STACK_HIGH(tp)     /* the old one may be the reason */
-    call trap_bug                  /* (mepc, sp, ra, a0); does not return */
+    call trap_bug                  /* (pc, sp, ra, a0, cause, in a trap?); does not return */
+
+    .balign 4
+trap_again:                        /* tp, sp and any data may be the reason */
+    csrr a0, mcause
+    csrr a1, mepc
+    csrr a2, mtval
+last_words:                        /* (cause, pc, value): one hart, once */
+    la t0, park
+    csrw mtvec, t0
+    li t0, MSTATUS_MDT
+    csrc mstatus, t0
+    la t0, last_words_said
+    li t1, 1
+    amoswap.w t1, t1, (t0)
+    bnez t1, park
+    la tp, boot_hart
+    la sp, last_stack_high
+    call trap_last_words           /* does not return */
 
 /*
  * guest_load(address, size, mstatus, uint64_t *value) and guest_store(address, size, mstatus,
  * value): one access of 1, 2, 4 or 8 bytes with `mstatus` (MPRV set, MPP and MPV the guest's) in
  * force for that one instruction. Return 0, or 1 after a fault, with mcause and mtval as it left
- * them. They use t0..t2 alone, which is what trap_from_hypervisor relies on.
+ * them. t0 may be lost where they fault, which is what trap_from_hypervisor relies on.
  */
     .globl guest_load, guest_store
     .balign 4
@@ -299,5 +349,11 @@ guest_access_fault:
     .section .data
     .balign 4
     .globl boot_gate
-boot_lottery: .word 0              /* not in .bss, which the winner clears */
-boot_gate:    .word 0
+boot_lottery:    .word 0           /* not in .bss, which the winner clears */
+boot_gate:       .word 0
+last_words_said: .word 0
+
+    .section .bss
+    .balign 16
+    .skip 1024
+last_stack_high:

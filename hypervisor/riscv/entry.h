@@ -7,10 +7,15 @@
 #include "sched.h"
 #include "vcpu.h"
 
-/* Called from entry.S: reset on the first hart and on the others, and a fault of our own. */
+/* Called from entry.S: reset, on the first hart and on the others. */
 __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt);
 __attribute__((noreturn)) void boot_secondary(uint64_t hart_id);
-__attribute__((noreturn)) void trap_bug(uint64_t pc, uint64_t sp, uint64_t ra, uint64_t a0);
+
+/* fault.c, called from entry.S: a fault of our own; `in_trap`: in the handling of a trap, on a hart
+ * with Smdbltrp, or an RNMI. And a fault in that. */
+__attribute__((noreturn)) void trap_bug(uint64_t pc, uint64_t sp, uint64_t ra, uint64_t a0,
+                                        uint64_t cause, bool in_trap);
+__attribute__((noreturn)) void trap_last_words(uint64_t cause, uint64_t pc, uint64_t value);
 
 /* fast.c, called from entry.S with only C's scratch registers saved: answers a common exit
  * completely and returns true, or leaves it to exit_handle() and returns false. */
@@ -34,6 +39,8 @@ void guest_enter(struct vcpu_arch *arch);
 void exit_handle(struct hart *hart, struct vcpu *vcpu);
 /* Ends the vCPU's capsule, or restarts it: a trap that nobody can answer. */
 void exit_crash(struct vcpu *vcpu, uint64_t cause);
+/* The name of an mcause value. */
+const char *exit_cause_name(uint64_t cause);
 /* Handles the machine interrupts that are pending; from exits and from idle. */
 void exit_machine_interrupts(struct hart *hart);
 

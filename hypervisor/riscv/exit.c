@@ -31,7 +31,6 @@ _Static_assert(offsetof(struct vcpu_arch, timer_csr) == VCPU_TIMER_CSR, "entry.S
 _Static_assert(offsetof(struct vcpu, counts.exits) == VCPU_EXITS(0), "entry.S");
 _Static_assert(DIOSIX_EXIT_SBI_BASE == EXIT_SBI_BASE, "entry.S");
 _Static_assert(DIOSIX_EXIT_SBI_TIME == EXIT_SBI_TIME, "entry.S");
-_Static_assert(offsetof(struct hart, arch.trap_scratch) == HART_TRAP_SCRATCH, "entry.S");
 _Static_assert(offsetof(struct hart, arch.stack_high) == HART_STACK_HIGH, "entry.S");
 _Static_assert(offsetof(struct hart, arch.hart_id) == HART_ID, "entry.S");
 
@@ -59,7 +58,7 @@ static const char *const cause_names[] = {
     [CAUSE_STORE_GUEST_PAGE] = "store/AMO guest-page fault",
 };
 
-static const char *cause_name(uint64_t cause)
+const char *exit_cause_name(uint64_t cause)
 {
     const char *name = NULL;
     if (cause < sizeof cause_names / sizeof cause_names[0])
@@ -71,7 +70,7 @@ void exit_crash(struct vcpu *vcpu, uint64_t cause)
 {
     struct crash_record record = {
         .vcpu = vcpu->id,
-        .cause = cause_name(cause),
+        .cause = exit_cause_name(cause),
         .pc = vcpu->arch.x[0],
         .value = vcpu->arch.tval,
     };
@@ -184,12 +183,4 @@ void exit_handle(struct hart *hart, struct vcpu *vcpu)
         vcpu->arch.tinst = csr_read(CSR_MTINST);
     }
     handle_exception(hart, vcpu, cause);
-}
-
-/* From entry.S: a fault in the hypervisor itself. */
-__attribute__((noreturn)) void trap_bug(uint64_t pc, uint64_t sp, uint64_t ra, uint64_t a0)
-{
-    panic("hypervisor fault: %s, mtval 0x%lx, pc 0x%lx, sp 0x%lx, ra 0x%lx, a0 0x%lx, hart %u",
-          cause_name(csr_read(CSR_MCAUSE)), csr_read(CSR_MTVAL), pc, sp, ra, a0,
-          port_hart()->index);
 }

@@ -26,9 +26,10 @@ struct hart_features {
 
 struct hart_arch {
     /* entry.S knows the offsets of these; static_asserts in exit.c hold them. */
-    uint64_t trap_scratch[2];
     uint64_t stack_high;
     uint64_t hart_id; /* mhartid */
+
+    uint64_t reservation; /* for world.c to drop a guest's on */
 
     struct hart_features features;
     uint64_t stack_low;

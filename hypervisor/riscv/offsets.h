@@ -30,14 +30,16 @@
 /* mstatus: "a trap now is a double trap" (Smdbltrp 1.0) */
 #define MSTATUS_MDT (1 << 42)
 
+/* mnstatus: the mode that an RNMI came from (Smrnmi 1.0) */
+#define MNSTATUS_MNPP (3 << 11)
+
 /* The calls that entry.S answers (SBI 3.0, chapters 4 and 6). */
 #define SBI_EXTENSION_BASE 0x10
 #define SBI_EXTENSION_TIME 0x54494d45
 #define SBI_VERSION        0x03000000 /* 3.0 */
 
 /* struct hart */
-#define HART_TRAP_SCRATCH 0
-#define HART_STACK_HIGH   16
-#define HART_ID           24
+#define HART_STACK_HIGH 0
+#define HART_ID         8
 
 #endif

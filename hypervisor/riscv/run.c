@@ -6,6 +6,7 @@
 #include "machine/sbi.h"
 #include "port.h"
 #include "sched.h"
+#include "violate.h"
 #include "world.h"
 #include <string.h>
 
@@ -63,6 +64,7 @@ void port_vcpu_run(struct vcpu *vcpu)
     if (!sbi_hsm_enter(vcpu))
         return;
     world_load(hart, vcpu);
+    violate(vcpu);
     sched_set_guest_timer(hart, vcpu->arch.timer);
     while (!sched_must_leave(hart)) {
         enter_once(hart, vcpu);

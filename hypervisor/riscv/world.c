@@ -214,7 +214,7 @@ static void drop_reservation(struct hart *hart)
     uint64_t failed;
     __asm__ volatile("sc.d %0, zero, (%1)"
                      : "=r"(failed)
-                     : "r"(hart->arch.trap_scratch)
+                     : "r"(&hart->arch.reservation)
                      : "memory");
 }
 

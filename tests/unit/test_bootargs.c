@@ -55,6 +55,17 @@ static void the_last_word_counts(void **state)
     assert_true(bootargs.force_pmp);
 }
 
+static void debug_builds_take_a_violation(void **state)
+{
+    (void)state;
+    bootargs_parse("violate=write-text services=no");
+    assert_string_equal(bootargs.violate, "write-text");
+    assert_true(bootargs.no_services);
+    bootargs_parse("violate=one-that-is-too-long-to-be-any");
+    assert_string_equal(bootargs.violate, "write-text");
+    assert_non_null(strstr(logged, "is unknown and ignored"));
+}
+
 static void unknown_words_are_named_and_change_nothing(void **state)
 {
     (void)state;
@@ -102,6 +113,7 @@ int main(void)
         cmocka_unit_test_setup(nothing_is_chosen_without_words, reset),
         cmocka_unit_test_setup(each_word_makes_its_choice, reset),
         cmocka_unit_test_setup(the_last_word_counts, reset),
+        cmocka_unit_test_setup(debug_builds_take_a_violation, reset),
         cmocka_unit_test_setup(unknown_words_are_named_and_change_nothing, reset),
         cmocka_unit_test_setup(faults_are_chosen_by_words, reset),
         cmocka_unit_test_setup(a_long_word_is_cut_in_the_log, reset),
