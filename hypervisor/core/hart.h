@@ -4,6 +4,7 @@
 
 #include "hart_arch.h" /* of the port: struct hart_arch */
 #include "pqueue.h"
+#include "trace.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +36,9 @@ struct hart {
     _Atomic uint64_t first_deadline; /* of the sleepers */
     uint64_t guest_deadline;         /* of the running guest's timer; this hart's alone */
     uint32_t lock_ranks;             /* debug: locks held, by rank */
+#ifdef DEBUG
+    struct trace trace;
+#endif
 };
 
 extern struct hart *harts[HART_MAX];

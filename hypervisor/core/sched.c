@@ -236,6 +236,7 @@ static void wake_locked(struct vcpu *vcpu)
         sleep_capped(vcpu, now);
         return;
     }
+    trace_note(DIOSIX_TRACE_WAKE, vcpu, 0, vcpu->hart == NULL ? 0 : vcpu->hart->index);
     struct survey there = survey(set, vcpu->hart, now);
     advance_virtual_now(set, there.least);
     if (set->virtual_now > credit && vcpu->virtual_time < set->virtual_now - credit)
@@ -361,6 +362,25 @@ uint64_t sched_times(const struct vcpu *vcpu, uint64_t times[DIOSIX_VCPU_STATES]
     return now;
 }
 
+void sched_hart_stats(const struct hart *hart, struct diosix_hart_stats *stats)
+{
+    lock_acquire(&sched_lock);
+    const struct vcpu *current = hart->current;
+    stats->now = port_time();
+    stats->busy_time = hart->busy_time;
+    stats->capsule = stats->vcpu = DIOSIX_NOTHING;
+    if (current != NULL) {
+        if (stats->now > hart->started)
+            stats->busy_time += stats->now - hart->started;
+        stats->capsule = (unsigned)current->capsule->id;
+        stats->vcpu = current->id;
+    }
+    stats->switches = hart->switches;
+    stats->kicks = hart->kicks;
+    stats->timers = __atomic_load_n(&hart->timers, __ATOMIC_RELAXED);
+    lock_release(&sched_lock);
+}
+
 /* --- a hart's life --- */
 
 static int places(const struct vcpu *vcpu)
@@ -477,6 +497,7 @@ static bool put(struct hart *hart, struct vcpu *vcpu, uint64_t now)
     atomic_store(&hart->slice_end, UINT64_MAX);
     bool quiet = --capsule->running == 0 && capsule->halted;
     place(hart, vcpu, now);
+    trace_note(DIOSIX_TRACE_LEAVE, vcpu, 0, vcpu->run);
     return quiet;
 }
 
@@ -526,6 +547,7 @@ static struct vcpu *take(struct hart *hart, uint64_t now)
     hart->current = vcpu;
     hart->switches++;
     begin_slice(hart, vcpu, now);
+    trace_note(DIOSIX_TRACE_ENTER, vcpu, 0, 0);
     return vcpu;
 }
 

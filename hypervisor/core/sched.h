@@ -47,6 +47,10 @@ void sched_set_guest_timer(struct hart *hart, uint64_t deadline);
  * holding at most LOCK_CAPSULE, which keeps the vCPU there; takes LOCK_SCHED. */
 uint64_t sched_times(const struct vcpu *vcpu, uint64_t times[DIOSIX_VCPU_STATES]);
 
+/* What a hart does, and for how long: all of *stats but `id`, `online` and `runs_guests`. Any hart,
+ * as above. */
+void sched_hart_stats(const struct hart *hart, struct diosix_hart_stats *stats);
+
 /* Takes all of a capsule's vCPUs out of the scheduler. True: none runs any more. False: some hart
  * still has to leave it; the last one to do so calls capsule_quiescent(). */
 bool sched_halt(struct capsule *capsule);

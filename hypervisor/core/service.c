@@ -34,6 +34,9 @@
  * nothing else. */
 #define CONSOLE_WRITE_MAX 128
 
+/* Entries that one call brings: they are copied by way of the stack. */
+#define TRACE_READ_MAX 32
+
 #define EVENT_COUNT 3
 #define EVENT_ALL   (DIOSIX_EVENT_OUTPUT | DIOSIX_EVENT_LOG | DIOSIX_EVENT_CONSOLE)
 
@@ -365,35 +368,96 @@ static void describe_vcpu(const struct vcpu *vcpu, struct diosix_vcpu_stats *sta
         stats->exits[i] = counted(&counts->exits[i]);
 }
 
-/* A structure of the caller's version: an older one is shorter, and what a newer one has more stays
- * as it was. */
+/* Writes a structure of the caller's version: an older one is shorter, and what a newer one has
+ * more stays as it was. `where` is the argument with the buffer; its size follows. */
+static void write_structure(struct call *call, unsigned where, const void *structure, uint64_t size)
+{
+    uint8_t *buffer;
+
+    if (size > call->args[where + 1])
+        size = call->args[where + 1];
+    if (!find_buffer(call, call->args[where], size, &buffer) || !buffer)
+        return;
+    memcpy(buffer, structure, size);
+    call->result.value = size;
+}
+
+/* Any capsule may see its own vCPUs'. */
+static struct capsule *find_visible_capsule(struct call *call, uint64_t id)
+{
+    if (id == DIOSIX_SELF || id == (uint64_t)call->caller->id)
+        return call->caller;
+    if (call->caller->config.properties & DIOSIX_PROPERTY_STATS_READ)
+        return find_capsule(call, id);
+    fail(call, DIOSIX_ERR_DENIED);
+    return NULL;
+}
+
 static void vcpu_stats(struct call *call)
 {
-    struct capsule *capsule = find_capsule(call, call->args[0]);
-    uint64_t id = call->args[1], size = call->args[3];
+    struct capsule *capsule = find_visible_capsule(call, call->args[0]);
+    uint64_t id = call->args[1];
     struct diosix_vcpu_stats stats;
-    uint8_t *buffer;
 
     if (!capsule)
         return;
-    if (capsule != call->caller && !(call->caller->config.properties & DIOSIX_PROPERTY_STATS_READ))
-        return fail(call, DIOSIX_ERR_DENIED);
     if (id >= capsule->config.cpus)
         return fail(call, DIOSIX_ERR_INVALID_PARAM);
-    if (size > sizeof(stats))
-        size = sizeof(stats);
-    if (!find_buffer(call, call->args[2], size, &buffer) || !buffer)
-        return;
     lock_acquire(&capsule->lock);
     bool alive = id < capsule->vcpu_count;
 
     if (alive)
         describe_vcpu(capsule->vcpus[id], &stats);
     lock_release(&capsule->lock);
-    if (!alive)
-        return fail(call, DIOSIX_ERR_INVALID_STATE);
-    memcpy(buffer, &stats, size);
-    call->result.value = size;
+    if (alive)
+        write_structure(call, 2, &stats, sizeof(stats));
+    else
+        fail(call, DIOSIX_ERR_INVALID_STATE);
+}
+
+static const struct hart *find_hart(struct call *call, uint64_t index)
+{
+    if (index < hart_count)
+        return harts[index];
+    fail(call, DIOSIX_ERR_INVALID_PARAM);
+    return NULL;
+}
+
+static void hart_stats(struct call *call)
+{
+    const struct hart *hart = find_hart(call, call->args[0]);
+    struct diosix_hart_stats stats;
+
+    if (!hart)
+        return;
+    stats = (struct diosix_hart_stats){
+        .id = hart->id,
+        .online = atomic_load(&hart->online),
+        .runs_guests = hart->runs_guests,
+    };
+    sched_hart_stats(hart, &stats);
+    write_structure(call, 1, &stats, sizeof(stats));
+}
+
+static void read_trace(struct call *call)
+{
+#ifdef DEBUG
+    const struct hart *hart = find_hart(call, call->args[0]);
+    struct diosix_trace_entry entries[TRACE_READ_MAX];
+    uint64_t count = call->args[2] / sizeof(entries[0]);
+    uint8_t *buffer;
+
+    if (!hart || !find_buffer(call, call->args[1], call->args[2], &buffer))
+        return;
+    if (count > TRACE_READ_MAX)
+        count = TRACE_READ_MAX;
+    call->result.extra = call->args[3];
+    call->result.value = trace_read(hart, &call->result.extra, entries, count) * sizeof(entries[0]);
+    if (call->result.value)
+        memcpy(buffer, entries, call->result.value);
+#else
+    fail(call, DIOSIX_ERR_NOT_SUPPORTED);
+#endif
 }
 
 static void control_capsule(struct call *call)
@@ -435,6 +499,8 @@ static const struct {
     [DIOSIX_CAPSULE_INFO] = {capsule_info, DIOSIX_PROPERTY_CAPSULE_INFO},
     [DIOSIX_CAPSULE_CONTROL] = {control_capsule, DIOSIX_PROPERTY_CAPSULE_CONTROL},
     [DIOSIX_VCPU_STATS] = {vcpu_stats, 0},
+    [DIOSIX_HART_STATS] = {hart_stats, DIOSIX_PROPERTY_STATS_READ},
+    [DIOSIX_TRACE_READ] = {read_trace, DIOSIX_PROPERTY_STATS_READ},
 };
 
 struct service_result service_call(struct vcpu *vcpu, uint64_t function, const uint64_t args[6],

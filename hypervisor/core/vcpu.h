@@ -3,6 +3,7 @@
 #define CORE_VCPU_H
 
 #include "pqueue.h"
+#include "trace.h"
 #include "vcpu_arch.h" /* of the port: struct vcpu_arch */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -58,6 +59,9 @@ struct vcpu {
     struct hart *hart;         /* the one it runs on, last ran on, or sleeps at */
     uint64_t times[DIOSIX_VCPU_STATES]; /* ticks in each state, but for the present one: */
     uint64_t since;                     /* when that began */
+#ifdef DEBUG
+    uint64_t trap_pc, trap_value; /* of the last exit, for the trace */
+#endif
 };
 
 /* One load and one store: gcc 12 makes an exchange of a relaxed atomic store. */
@@ -70,6 +74,9 @@ static inline void vcpu_count(volatile uint64_t *counter)
 static inline void vcpu_count_exit(struct vcpu *vcpu, enum diosix_exit reason)
 {
     vcpu_count(&vcpu->counts.exits[reason]);
+#ifdef DEBUG
+    trace_note(reason, vcpu, vcpu->trap_pc, vcpu->trap_value);
+#endif
 }
 
 #endif

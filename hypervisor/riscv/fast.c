@@ -189,6 +189,10 @@ ANSWER kick(struct vcpu *vcpu)
 
 bool exit_fast(struct vcpu *vcpu, uint64_t cause)
 {
+#ifdef DEBUG
+    vcpu->trap_pc = csr_read(CSR_MEPC);
+    vcpu->trap_value = csr_read(CSR_MTVAL);
+#endif
     if (cause == CAUSE_ECALL_S || cause == CAUSE_ECALL_VS)
         return call(vcpu);
     switch (cause) {

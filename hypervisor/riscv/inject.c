@@ -21,6 +21,7 @@ static void raise(struct vcpu *vcpu, uint64_t cause, uint64_t tval, uint64_t han
 {
     struct vcpu_arch *arch = &vcpu->arch;
     vcpu_count(&vcpu->counts.exceptions);
+    trace_note(DIOSIX_TRACE_EXCEPTION, vcpu, arch->x[0], cause);
     bool from_supervisor = (arch->mstatus & STATUS_MPP) == STATUS_MPP_S;
     if (port_hart()->arch.features.h) {
         csr_write(CSR_VSEPC, arch->x[0]);

@@ -30,6 +30,7 @@ struct hart *port_hart(void)
 
 void port_kick(struct hart *hart)
 {
+    trace_note(DIOSIX_TRACE_KICK, NULL, 0, hart->index);
     clint_send_ipi(hart->arch.hart_id);
 }
 

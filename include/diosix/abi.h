@@ -26,6 +26,7 @@
 #define DIOSIX_ERR_INVALID_STATE     (-10)
 
 #define DIOSIX_NO_CAPSULE (-1UL) /* where a capsule's number is answered and there is none */
+#define DIOSIX_SELF       (-1UL) /* the caller's own, where VCPU_STATS asks for a number */
 
 /* Functions (a6). docs/abi.md describes each. */
 enum diosix_function {
@@ -54,6 +55,13 @@ enum diosix_function {
     /* a0 = capsule, a1 = vCPU, a2 = buffer: struct diosix_vcpu_stats, a3 = its size -> a1 = bytes;
      * of other capsules than the caller's: stats_read */
     DIOSIX_VCPU_STATS = 13,
+    /* a0 = hart's index, a1 = buffer: struct diosix_hart_stats, a2 = its size -> a1 = bytes;
+     * stats_read */
+    DIOSIX_HART_STATS = 14,
+    /* a0 = hart's index, a1 = buffer: struct diosix_trace_entry[], a2 = its bytes, a3 = number of
+     * the first entry that is wanted -> a1 = bytes, a2 = number of the first that was there;
+     * stats_read. A release build of the hypervisor has no trace. */
+    DIOSIX_TRACE_READ = 15,
     DIOSIX_FUNCTION_COUNT
 };
 
@@ -171,6 +179,39 @@ struct diosix_vcpu_stats {
     unsigned long exceptions;                /* that the hypervisor gave it */
     unsigned long fences;                    /* that siblings asked of it, when it entered */
     unsigned long exits[DIOSIX_EXIT_ROOM];   /* by enum diosix_exit */
+};
+
+#define DIOSIX_NOTHING (-1U) /* in the two structures below, where there is no capsule or vCPU */
+
+struct diosix_hart_stats {
+    unsigned long now;        /* when this was written, in ticks of the time CSR */
+    unsigned long id;         /* what the hardware calls it */
+    unsigned int online;      /* 0: it has never come in */
+    unsigned int runs_guests; /* 0: it only looks after the machine */
+    unsigned int capsule;     /* whose vCPU is on it; DIOSIX_NOTHING: it is idle */
+    unsigned int vcpu;
+    unsigned long busy_time; /* ticks that vCPUs have been on it, up to now */
+    unsigned long switches;  /* vCPUs put on it */
+    unsigned long kicks;     /* how often it was interrupted to look at its queue anew */
+    unsigned long timers;    /* interrupts of its own timer */
+};
+
+/* What a trace tells, beside exits (enum diosix_exit). */
+enum diosix_trace {
+    DIOSIX_TRACE_ENTER = 64,     /* a vCPU comes to the hart */
+    DIOSIX_TRACE_LEAVE = 65,     /* it leaves; value: its state from then on */
+    DIOSIX_TRACE_WAKE = 66,      /* this hart has woken a vCPU; value: the hart that it was on */
+    DIOSIX_TRACE_KICK = 67,      /* this hart has interrupted another; value: its index */
+    DIOSIX_TRACE_EXCEPTION = 68, /* the hypervisor gives the vCPU an exception; value: its cause */
+};
+
+struct diosix_trace_entry {
+    unsigned long time;     /* ticks */
+    unsigned int event;     /* enum diosix_exit or enum diosix_trace */
+    unsigned short capsule; /* 65535: none */
+    unsigned short vcpu;
+    unsigned long pc;    /* of an exit or exception: where in the guest */
+    unsigned long value; /* of an exit: what the hart says of it (mtval), as a fault's address */
 };
 
 #endif

@@ -15,19 +15,26 @@ struct answer {
     unsigned long value, extra;
 };
 
-/* An SBI call of up to three arguments (SBI 3.0, chapter 3). The hypervisor reads and writes
+/* An SBI call of up to four arguments (SBI 3.0, chapter 3). The hypervisor reads and writes
  * buffers that the arguments point to, hence the clobber of memory. */
-static struct answer call(unsigned long extension, unsigned long function, unsigned long arg0,
-                          unsigned long arg1, unsigned long arg2)
+static struct answer call4(unsigned long extension, unsigned long function, unsigned long arg0,
+                           unsigned long arg1, unsigned long arg2, unsigned long arg3)
 {
     register unsigned long a0 __asm__("a0") = arg0;
     register unsigned long a1 __asm__("a1") = arg1;
     register unsigned long a2 __asm__("a2") = arg2;
+    register unsigned long a3 __asm__("a3") = arg3;
     register unsigned long a6 __asm__("a6") = function;
     register unsigned long a7 __asm__("a7") = extension;
 
-    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2) : "r"(a6), "r"(a7) : "memory");
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2) : "r"(a3), "r"(a6), "r"(a7) : "memory");
     return (struct answer){.error = (long)a0, .value = a1, .extra = a2};
+}
+
+static struct answer call(unsigned long extension, unsigned long function, unsigned long arg0,
+                          unsigned long arg1, unsigned long arg2)
+{
+    return call4(extension, function, arg0, arg1, arg2, 0);
 }
 
 static struct answer diosix_call(enum diosix_function function, unsigned long arg0,
@@ -96,6 +103,33 @@ long diosix_capsule_info(unsigned capsule, struct diosix_capsule_info *info)
 long diosix_capsule_control(unsigned capsule, enum diosix_control action)
 {
     return diosix_call(DIOSIX_CAPSULE_CONTROL, capsule, action, 0).error;
+}
+
+/* What an older hypervisor does not know of is zero. */
+long diosix_vcpu_stats(unsigned long capsule, unsigned vcpu, struct diosix_vcpu_stats *stats)
+{
+    memset(stats, 0, sizeof(*stats));
+    return call4(DIOSIX_SBI_EXTENSION, DIOSIX_VCPU_STATS, capsule, vcpu, (unsigned long)stats,
+                 sizeof(*stats))
+        .error;
+}
+
+long diosix_hart_stats(unsigned hart, struct diosix_hart_stats *stats)
+{
+    memset(stats, 0, sizeof(*stats));
+    return diosix_call(DIOSIX_HART_STATS, hart, (unsigned long)stats, sizeof(*stats)).error;
+}
+
+long diosix_trace_read(unsigned hart, struct diosix_trace_entry *entries, size_t count,
+                       uint64_t *first)
+{
+    struct answer answer = call4(DIOSIX_SBI_EXTENSION, DIOSIX_TRACE_READ, hart,
+                                 (unsigned long)entries, count * sizeof(*entries), *first);
+
+    if (answer.error)
+        return answer.error;
+    *first = answer.extra;
+    return (long)(answer.value / sizeof(*entries));
 }
 
 uint64_t diosix_time(void)

@@ -33,6 +33,13 @@ long diosix_console_read(void *buffer, size_t size);
 long diosix_wait(uint64_t events, uint64_t deadline);
 long diosix_capsule_info(unsigned capsule, struct diosix_capsule_info *info);
 long diosix_capsule_control(unsigned capsule, enum diosix_control action);
+/* `capsule` may be DIOSIX_SELF. */
+long diosix_vcpu_stats(unsigned long capsule, unsigned vcpu, struct diosix_vcpu_stats *stats);
+long diosix_hart_stats(unsigned hart, struct diosix_hart_stats *stats);
+/* Entries from number *first on, which is set to the first that is still there. Returns how many:
+ * 0 at the end. */
+long diosix_trace_read(unsigned hart, struct diosix_trace_entry *entries, size_t count,
+                       uint64_t *first);
 
 /* The time CSR; struct diosix_capsule_info has its frequency. */
 uint64_t diosix_time(void);

@@ -1,6 +1,6 @@
 """The conformance payloads, all at once on one machine, on every back end and kind of hart.
 
-Twelve guests share two harts, so each check is also made with its vCPU being preempted."""
+Thirteen guests share two harts, so each check is also made with its vCPU being preempted."""
 
 import pytest
 
@@ -35,6 +35,7 @@ GUESTS = [
     payload("traps"),
     payload("isolation"),
     payload("service_denied"),
+    payload("stats", cpus=2),
     payload("memory_zero"),
     payload("suspend", cpus=2),
     payload("fp", as_name="fp-1", seed=1),

@@ -548,6 +548,29 @@ static void test_times_of_one_with_a_cap(void **state)
     simulation_end();
 }
 
+static void test_hart_stats(void **state)
+{
+    struct capsule *capsule = add(1, 100);
+    struct diosix_hart_stats stats[2];
+
+    (void)state;
+    guests[capsule->id][0] = (struct guest){.burst = 10 * MILLISECOND, .pause = 30 * MILLISECOND};
+    simulation_start(2, 1);
+    simulation_run(4 * SECOND);
+    guests[capsule->id][0].burst = 0; /* from its next burst on, it stays */
+    simulation_run(2 * SECOND);
+    for (unsigned i = 0; i < 2; i++)
+        sched_hart_stats(simulation_hart(i), &stats[i]);
+    simulation_end();
+    assert_int_equal(stats[0].busy_time, 0);
+    assert_int_equal(stats[0].capsule, DIOSIX_NOTHING);
+    assert_int_equal(stats[1].now, hosted_time);
+    assert_in_range(stats[1].busy_time, 29 * SECOND / 10, 31 * SECOND / 10);
+    assert_int_equal(stats[1].capsule, capsule->id);
+    assert_int_equal(stats[1].vcpu, 0);
+    assert_in_range(stats[1].switches, 100, 110);
+}
+
 static void test_migrations_are_counted(void **state)
 {
     struct capsule *capsule = add(3, 100);
@@ -596,6 +619,7 @@ int main(void)
         cmocka_unit_test_setup(test_times_of_a_sleeper, setup),
         cmocka_unit_test_setup(test_times_of_one_that_is_paused, setup),
         cmocka_unit_test_setup(test_times_of_one_with_a_cap, setup),
+        cmocka_unit_test_setup(test_hart_stats, setup),
         cmocka_unit_test_setup(test_migrations_are_counted, setup),
     };
     /* A test that fails leaves its harts' threads behind, in the way of the next one. */

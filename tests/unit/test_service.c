@@ -177,6 +177,17 @@ uint64_t sched_times(const struct vcpu *vcpu, uint64_t times[DIOSIX_VCPU_STATES]
     return 12345;
 }
 
+void sched_hart_stats(const struct hart *of, struct diosix_hart_stats *stats)
+{
+    assert_ptr_equal(of, &hart);
+    stats->now = 777;
+    stats->busy_time = 55;
+    stats->capsule = 1;
+}
+
+struct hart *harts[HART_MAX] = {&hart};
+unsigned hart_count = 1;
+
 void sched_yield_current(struct vcpu *vcpu)
 {
     yielded = vcpu;
@@ -249,6 +260,8 @@ static void test_each_call_needs_its_property(void **state)
         [DIOSIX_CONSOLE_READ] = DIOSIX_PROPERTY_CONSOLE_READ,
         [DIOSIX_CAPSULE_INFO] = DIOSIX_PROPERTY_CAPSULE_INFO,
         [DIOSIX_CAPSULE_CONTROL] = DIOSIX_PROPERTY_CAPSULE_CONTROL,
+        [DIOSIX_HART_STATS] = DIOSIX_PROPERTY_STATS_READ,
+        [DIOSIX_TRACE_READ] = DIOSIX_PROPERTY_STATS_READ,
     };
 
     (void)state;
@@ -256,7 +269,7 @@ static void test_each_call_needs_its_property(void **state)
         made[0].config.properties = ~needed[f];
         if (needed[f])
             assert_int_equal(call(f, RAM_BASE, 1, 1).error, DIOSIX_ERR_DENIED);
-        made[0].config.properties = needed[f];
+        made[0].config.properties = f == DIOSIX_VCPU_STATS ? DIOSIX_PROPERTY_STATS_READ : needed[f];
         assert_int_not_equal(call(f, RAM_BASE, 1, 1).error, DIOSIX_ERR_DENIED);
     }
 }
@@ -506,7 +519,7 @@ static void test_vcpu_stats_of_another_version(void **state)
 
 static void test_vcpu_stats_refused(void **state)
 {
-    static const uint64_t wrong[] = {2, 3, 64, 1UL << 32, UINT64_MAX};
+    static const uint64_t wrong[] = {2, 3, 64, 1UL << 32, UINT64_MAX - 1};
     uint64_t size = sizeof(struct diosix_vcpu_stats);
 
     (void)state;
@@ -532,9 +545,170 @@ static void test_vcpu_stats_of_others_need_the_property(void **state)
     made[0].config.properties = ~DIOSIX_PROPERTY_STATS_READ;
     assert_int_equal(stats_of(0, 1, 0, RAM_BASE, size).error, DIOSIX_ERR_DENIED);
     assert_int_equal(stats_of(0, 1, 9, 0, size).error, DIOSIX_ERR_DENIED);
+    assert_int_equal(stats_of(0, 2, 0, RAM_BASE, size).error, DIOSIX_ERR_DENIED); /* is it there? */
     assert_int_equal(stats_of(0, 0, 1, RAM_BASE, size).value, size);
+    assert_int_equal(stats_of(0, DIOSIX_SELF, 1, RAM_BASE, size).value, size);
+    assert_int_equal(stats_of(0, DIOSIX_SELF, 2, RAM_BASE, size).error, DIOSIX_ERR_INVALID_PARAM);
     made[0].config.properties = DIOSIX_PROPERTY_STATS_READ;
     assert_int_equal(stats_of(0, 1, 0, RAM_BASE, size).value, size);
+}
+
+static void test_hart_stats(void **state)
+{
+    struct diosix_hart_stats stats;
+    uint64_t size = sizeof(stats);
+
+    (void)state;
+    hart.id = 9;
+    hart.runs_guests = true;
+    atomic_store(&hart.online, true);
+    ram[1 + size] = 0xaa;
+    assert_int_equal(call(DIOSIX_HART_STATS, 0, RAM_BASE + 1, UINT64_MAX).value, size);
+    memcpy(&stats, ram + 1, size);
+    assert_int_equal(ram[1 + size], 0xaa);
+    assert_int_equal(stats.id, 9);
+    assert_int_equal(stats.online, 1);
+    assert_int_equal(stats.runs_guests, 1);
+    assert_int_equal(stats.now, 777);
+    assert_int_equal(stats.busy_time, 55);
+    assert_int_equal(stats.capsule, 1);
+    memset(ram, 0, sizeof(ram));
+    assert_int_equal(call(DIOSIX_HART_STATS, 0, RAM_BASE, 9).value, 9);
+    assert_int_equal(ram[8], 9);
+    assert_int_equal(ram[16], 0);
+    assert_int_equal(call(DIOSIX_HART_STATS, 1, RAM_BASE, size).error, DIOSIX_ERR_INVALID_PARAM);
+    assert_int_equal(call(DIOSIX_HART_STATS, UINT64_MAX, RAM_BASE, size).error,
+                     DIOSIX_ERR_INVALID_PARAM);
+    assert_int_equal(call(DIOSIX_HART_STATS, 0, RAM_BASE + RAM_SIZE - size + 1, size).error,
+                     DIOSIX_ERR_INVALID_ADDRESS);
+}
+
+/* --- the trace --- */
+
+static struct service_result read_trace(uint64_t buffer, uint64_t size, uint64_t first)
+{
+    const uint64_t args[6] = {0, buffer, size, first};
+    struct service_result result = service_call(&vcpus[0][0], DIOSIX_TRACE_READ, args, &again);
+
+    return result;
+}
+
+static void note(uint64_t count)
+{
+    while (count--) {
+        hosted_time++;
+        trace_note(DIOSIX_EXIT_WFI, &vcpus[1][1], 1000 + hosted_time, 2000 + hosted_time);
+    }
+}
+
+#define ENTRY sizeof(struct diosix_trace_entry)
+
+static void test_trace_is_read_in_order(void **state)
+{
+    struct diosix_trace_entry entries[3];
+    struct service_result result;
+
+    (void)state;
+    hosted_time = 0;
+    note(3);
+    trace_note(DIOSIX_TRACE_KICK, NULL, 0, 7);
+    memset(ram, 0xaa, sizeof(ram));
+    result = read_trace(RAM_BASE + 1, 3 * ENTRY + ENTRY - 1, 0); /* whole entries only */
+    assert_int_equal(result.error, 0);
+    assert_int_equal(result.value, 3 * ENTRY);
+    assert_int_equal(result.extra, 0);
+    memcpy(entries, ram + 1, sizeof(entries));
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(entries[i].time, i + 1);
+        assert_int_equal(entries[i].event, DIOSIX_EXIT_WFI);
+        assert_int_equal(entries[i].capsule, 1);
+        assert_int_equal(entries[i].vcpu, 1);
+        assert_int_equal(entries[i].pc, 1001 + i);
+        assert_int_equal(entries[i].value, 2001 + i);
+    }
+    assert_int_equal(ram[1 + sizeof(entries)], 0xaa);
+    result = read_trace(RAM_BASE, 8 * ENTRY, 3);
+    assert_int_equal(result.value, ENTRY);
+    memcpy(entries, ram, ENTRY);
+    assert_int_equal(entries[0].event, DIOSIX_TRACE_KICK);
+    assert_int_equal(entries[0].capsule, 65535);
+    assert_int_equal(entries[0].value, 7);
+    assert_int_equal(read_trace(RAM_BASE, 8 * ENTRY, 4).value, 0);
+    assert_int_equal(read_trace(RAM_BASE, 8 * ENTRY, UINT64_MAX).value, 0);
+}
+
+static void test_trace_forgets_the_oldest(void **state)
+{
+    struct diosix_trace_entry entry;
+    struct service_result result;
+    uint64_t first = 0, last = 0;
+
+    (void)state;
+    hosted_time = 0;
+    note(3 * TRACE_SIZE + 5);
+    while ((result = read_trace(RAM_BASE, RAM_SIZE, first)).value) {
+        assert_in_range(result.value, ENTRY, 32 * ENTRY); /* it is cut into short calls */
+        assert_true(result.extra >= first);
+        for (uint64_t i = 0; i < result.value / ENTRY; i++) {
+            memcpy(&entry, ram + i * ENTRY, ENTRY);
+            assert_int_equal(entry.time, result.extra + i + 1);
+            assert_true(last == 0 || entry.time == last + 1);
+            last = entry.time;
+        }
+        if (first == 0)
+            assert_int_equal(result.extra, 2 * TRACE_SIZE + 6);
+        first = result.extra + result.value / ENTRY;
+    }
+    assert_int_equal(first, 3 * TRACE_SIZE + 5);
+}
+
+static _Atomic bool writer_done;
+
+static void *write_trace(void *argument)
+{
+    hosted_hart = argument;
+    for (uint64_t i = 0; i < 200 * TRACE_SIZE; i++)
+        trace_note(DIOSIX_EXIT_WFI, &vcpus[1][1], i, i);
+    writer_done = true;
+    return NULL;
+}
+
+/* What a reader gets while the hart writes is whole and has its number. */
+static void test_trace_is_read_while_it_is_written(void **state)
+{
+    struct diosix_trace_entry entries[16];
+    uint64_t first = 0, got = 0, count;
+    pthread_t writer;
+
+    (void)state;
+    writer_done = false;
+    pthread_create(&writer, NULL, write_trace, &hart);
+    do {
+        count = trace_read(&hart, &first, entries, 16);
+        for (uint64_t i = 0; i < count; i++) {
+            assert_int_equal(entries[i].pc, first + i);
+            assert_int_equal(entries[i].value, first + i);
+        }
+        first += count;
+        got += count;
+    } while (count || !writer_done);
+    pthread_join(writer, NULL);
+    assert_int_equal(first, 200 * TRACE_SIZE);
+    assert_true(got >= TRACE_SIZE - 1);
+}
+
+static void test_trace_read_refused(void **state)
+{
+    const uint64_t no_hart[6] = {1, RAM_BASE, ENTRY};
+
+    (void)state;
+    note(5);
+    assert_int_equal(read_trace(RAM_BASE + RAM_SIZE - ENTRY + 1, ENTRY, 0).error,
+                     DIOSIX_ERR_INVALID_ADDRESS);
+    assert_int_equal(read_trace(RAM_BASE, RAM_SIZE + 1, 0).error, DIOSIX_ERR_INVALID_ADDRESS);
+    assert_int_equal(read_trace(0, 0, 0).value, 0);
+    assert_int_equal(service_call(&vcpus[0][0], DIOSIX_TRACE_READ, no_hart, &again).error,
+                     DIOSIX_ERR_INVALID_PARAM);
 }
 
 static void test_capsule_control(void **state)
@@ -710,6 +884,11 @@ int main(void)
         cmocka_unit_test_setup(test_vcpu_stats_of_another_version, setup),
         cmocka_unit_test_setup(test_vcpu_stats_refused, setup),
         cmocka_unit_test_setup(test_vcpu_stats_of_others_need_the_property, setup),
+        cmocka_unit_test_setup(test_hart_stats, setup),
+        cmocka_unit_test_setup(test_trace_is_read_in_order, setup),
+        cmocka_unit_test_setup(test_trace_forgets_the_oldest, setup),
+        cmocka_unit_test_setup(test_trace_is_read_while_it_is_written, setup),
+        cmocka_unit_test_setup(test_trace_read_refused, setup),
         cmocka_unit_test_setup(test_capsule_control, setup),
         cmocka_unit_test_setup(test_yield, setup),
         cmocka_unit_test_setup(test_wait_answers_pending_events, setup),

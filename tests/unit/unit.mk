@@ -70,14 +70,14 @@ test_log_SOURCES := hypervisor/core/log.c hypervisor/core/ring.c hypervisor/core
                     hypervisor/core/memory.c hypervisor/hosted/port.c
 test_console_SOURCES := hypervisor/core/console.c hypervisor/core/ring.c hypervisor/core/lock.c \
                         hypervisor/core/memory.c hypervisor/hosted/port.c hypervisor/hosted/log.c
-test_service_SOURCES := hypervisor/core/service.c hypervisor/core/lock.c hypervisor/core/memory.c \
+test_service_SOURCES := hypervisor/core/service.c hypervisor/core/trace.c hypervisor/core/lock.c hypervisor/core/memory.c \
                         hypervisor/hosted/port.c
 test_service_LIBS := -lpthread
 test_console_service_SOURCES := $(filter-out %/main.c,$(wildcard services/console/*.c))
 test_console_service_CFLAGS := -iquote services/runtime
 
 # The guest's machine, on its own headers and with fakes of everything outside it.
-MACHINE_SOURCES := hypervisor/riscv/seed.c $(wildcard hypervisor/riscv/machine/*.c) hypervisor/riscv/isa.c tests/unit/machine_fakes.c $(UNIT_FDT)
+MACHINE_SOURCES := hypervisor/core/trace.c hypervisor/riscv/seed.c $(wildcard hypervisor/riscv/machine/*.c) hypervisor/riscv/isa.c tests/unit/machine_fakes.c $(UNIT_FDT)
 MACHINE_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
 test_machine_SOURCES := $(MACHINE_SOURCES)
 test_machine_CFLAGS := $(MACHINE_CFLAGS)
@@ -93,7 +93,7 @@ test_decode_SOURCES := hypervisor/riscv/decode.c
 test_decode_CFLAGS := -iquote hypervisor/riscv
 
 # The whole life of capsules on simulated harts.
-UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched cap placement capsule loader memory lock pqueue error console service ring log) \
+UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched trace cap placement capsule loader memory lock pqueue error console service ring log) \
 	hypervisor/hosted/port.c tests/unit/simulation.c
 test_sched_SOURCES := $(UNIT_LIFE)
 test_sched_LIBS := -lpthread

@@ -6,7 +6,8 @@
 static bool answers_in_a2(uint64_t function)
 {
     return function == DIOSIX_GETC || function == DIOSIX_LOG_GETC ||
-           function == DIOSIX_OUTPUT_READ || function == DIOSIX_LOG_READ;
+           function == DIOSIX_OUTPUT_READ || function == DIOSIX_LOG_READ ||
+           function == DIOSIX_TRACE_READ;
 }
 
 static void handle(struct sbi_call *call)
