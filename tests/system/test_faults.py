@@ -70,3 +70,19 @@ def test_a_hart_is_listed_and_not_there(tmp_path):
     subprocess.run([QEMUS["qemu"], "-display", "none", "-m", "256M", "-smp", "4", "-machine", f"virt,dumpdtb={tree}"],
                    check=True, capture_output=True)
     lives_without_one("", smp=3, options=["-dtb", str(tree)])
+
+
+# --- the walls around a capsule ---
+
+@pytest.mark.parametrize("word,wall,isolation", [("pmp", "PMP", "auto"), ("pmp", "PMP", "pmp"),
+                                                 ("gstage", "the G-stage", "auto")])
+def test_a_wrong_wall_is_caught(word, wall, isolation):
+    """A debug build compares what the hart obeys with its second map of owners."""
+    guests = [payload("canary", f"canary{i}") for i in range(2)]
+    with Machine(guests, smp=2, append=f"services=no isolation={isolation} fail={word}") as machine:
+        found = machine.expect(rf"panic: hart \d, capsule (\d) \(canary(\d)\): {wall} at 0x[0-9a-f]+ "
+                               r"lets it reach 0x([0-9a-f]+), which is not its own but: (.*)")
+        assert found[1] == found[2]
+        assert found[4] != f"capsule {found[1]}"
+        if word == "gstage":
+            assert (found[3], found[4]) == ("80000000", "the hypervisor")
