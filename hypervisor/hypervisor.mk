@@ -25,12 +25,15 @@ HV_CFLAGS := $(RISCV_ARCH) -std=gnu17 -ffreestanding -fno-common -fno-pic -ffunc
 	-g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-DHART_MAX=$(HARTS_MAX) -DHART_STACK_SIZE=$(HART_STACK_SIZE) \
 	$(if $(filter debug,$(QUALITY)),-O2 -DDEBUG,-Os -DNDEBUG -flto=auto)
+# What C leaves undefined becomes a breakpoint, which ends as any fault of the hypervisor does.
+HV_SANITIZE := $(if $(filter yes,$(SANITIZE)),-fsanitize=undefined $(if $(filter clang,$(TOOLCHAIN)),\
+	-fsanitize-trap=all,-fsanitize-undefined-trap-on-error))
 HV_THIRD_PARTY_CFLAGS := $(filter-out -W% -Os,$(HV_CFLAGS)) -O2 -DFDT_ASSUME_MASK=0 -DDYNAMIC_CRC_TABLE -DZ_SOLO
 HV_LDFLAGS := $(RISCV_ARCH) -Os -flto=auto -ffunction-sections -g -nostdlib -static -Wl,--gc-sections \
 	-Wl,--defsym=LOAD_ADDRESS=$(LOAD_ADDRESS) -Wl,--defsym=HART_STACK_SIZE=$(HART_STACK_SIZE)
 
 $(HV_BUILD)/%.o: hypervisor/%.c $(BUILD)/config/compile $(HV_THIRD_PARTY)
-	$(call brief,CC,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_INCLUDES) -MMD -MP -c -o $@ $<
+	$(call brief,CC,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_SANITIZE) $(HV_INCLUDES) -MMD -MP -c -o $@ $<
 
 $(HV_BUILD)/%.o: hypervisor/%.S $(BUILD)/config/compile
 	$(call brief,AS,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_INCLUDES) -MMD -MP -c -o $@ $<

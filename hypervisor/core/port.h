@@ -61,6 +61,8 @@ void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t 
 void port_vcpu_run(struct vcpu *vcpu);
 /* Is an interrupt pending and enabled for it, so that `wfi` would not wait? Holding LOCK_SCHED. */
 bool port_vcpu_has_interrupt(const struct vcpu *vcpu);
+/* When its own timer will be such an interrupt; UINT64_MAX never. Holding LOCK_SCHED. */
+uint64_t port_vcpu_deadline(const struct vcpu *vcpu);
 
 /* The physical serial port. Bytes written may be queued. Takes LOCK_SERIAL. */
 void port_serial_write(const char *bytes, size_t count);

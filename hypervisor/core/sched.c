@@ -473,12 +473,14 @@ static void rejoin_ready(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 /* Where the vCPU goes that has just left the hart. */
 static void place(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 {
+    uint64_t own = port_vcpu_deadline(vcpu);
+    uint64_t until = own < vcpu->block_until ? own : vcpu->block_until;
     if (vcpu->stop || vcpu->capsule->halted) {
         set_state(vcpu, VCPU_OFF, now);
     } else if (vcpu->block && !vcpu->wake_pending && !port_vcpu_has_interrupt(vcpu) &&
-               vcpu->block_until > now) {
+               until > now) {
         set_state(vcpu, VCPU_WAITING, now);
-        sleep_until(vcpu, vcpu->block_until);
+        sleep_until(vcpu, until);
     } else {
         if (sched_must_leave(hart) && !vcpu->block && !vcpu->yield)
             vcpu_count(&vcpu->counts.preemptions);

@@ -20,8 +20,9 @@ __attribute__((noreturn)) void sched_run(struct hart *hart);
 void sched_start(struct vcpu *vcpu);
 /* The running vCPU, on its own hart, is to take no further part once it leaves the hart. */
 void sched_stop_current(struct vcpu *vcpu);
-/* The running vCPU, on its own hart, is to wait until woken or `deadline` (ticks) once it has
- * left the hart. If a wake comes first, or an interrupt is pending for it, it does not wait. */
+/* The running vCPU, on its own hart, is to wait until woken, `deadline` (ticks) or its own timer
+ * once it has left the hart. If a wake comes first, or an interrupt is pending for it, it does not
+ * wait. */
 void sched_block_current(struct vcpu *vcpu, uint64_t deadline);
 /* The running vCPU gives its hart to others that are ready, if there are any. */
 void sched_yield_current(struct vcpu *vcpu);

@@ -156,6 +156,11 @@ bool port_vcpu_has_interrupt(const struct vcpu *vcpu)
     return vcpu->arch.interrupt;
 }
 
+uint64_t port_vcpu_deadline(const struct vcpu *vcpu)
+{
+    return vcpu->arch.timer != 0 ? vcpu->arch.timer : UINT64_MAX;
+}
+
 void port_serial_write(const char *bytes, size_t count)
 {
     size_t room = HOSTED_SERIAL_SIZE - 1 - hosted_serial_written;

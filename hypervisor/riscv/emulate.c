@@ -139,11 +139,11 @@ void emulate_misaligned(struct vcpu *vcpu)
 }
 
 /* `wfi` gives the hart to others until an interrupt that the guest has enabled is pending. */
-static void wait_for_interrupt(struct hart *hart, struct vcpu *vcpu)
+static void wait_for_interrupt(struct vcpu *vcpu)
 {
     vcpu_count_exit(vcpu, DIOSIX_EXIT_WFI);
     advance(vcpu, 4);
-    sched_block_current(vcpu, interrupt_deadline(hart, vcpu));
+    sched_block_current(vcpu, UINT64_MAX);
 }
 
 /* `wrs.nto` has waited for a store to its reservation set for as long as the hart lets it. It may
@@ -199,20 +199,20 @@ void emulate_illegal(struct hart *hart, struct vcpu *vcpu)
     if (!trapped_instruction(vcpu, &instruction))
         return;
     if (decode_is_wfi(instruction) && in_supervisor_mode(vcpu))
-        wait_for_interrupt(hart, vcpu);
+        wait_for_interrupt(vcpu);
     else if (decode_is_wrs_nto(instruction) && hart->arch.features.zawrs)
         wait_on_reservation(vcpu);
     else if (!emulate_time(vcpu, instruction))
         give_back(vcpu, instruction);
 }
 
-void emulate_virtual_instruction(struct hart *hart, struct vcpu *vcpu)
+void emulate_virtual_instruction(struct vcpu *vcpu)
 {
     uint32_t instruction;
     if (!trapped_instruction(vcpu, &instruction))
         return;
     if (decode_is_wfi(instruction) && in_supervisor_mode(vcpu))
-        wait_for_interrupt(hart, vcpu);
+        wait_for_interrupt(vcpu);
     else if (decode_is_wrs_nto(instruction))
         wait_on_reservation(vcpu);
     else

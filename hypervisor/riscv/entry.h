@@ -49,15 +49,11 @@ void exit_machine_interrupts(struct hart *hart);
 void emulate_access_fault(struct vcpu *vcpu);
 void emulate_misaligned(struct vcpu *vcpu);
 void emulate_illegal(struct hart *hart, struct vcpu *vcpu);
-void emulate_virtual_instruction(struct hart *hart, struct vcpu *vcpu);
+void emulate_virtual_instruction(struct vcpu *vcpu);
 
 /* interrupt.c: lines to and from the hart around the guest's time on it. */
 void interrupt_enter(struct hart *hart, struct vcpu *vcpu);
 void interrupt_leave(struct hart *hart, struct vcpu *vcpu);
-/* When the guest's timer will wake the loaded vCPU from wfi; UINT64_MAX never. */
-uint64_t interrupt_deadline(const struct hart *hart, const struct vcpu *vcpu);
-/* The same for one that is not loaded. */
-uint64_t interrupt_wait_deadline(const struct vcpu *vcpu);
 
 /* fence.c: pays what the vCPU owes, on its hart. */
 void fence_pay(struct vcpu *vcpu);

@@ -141,7 +141,7 @@ static void handle_exception(struct hart *hart, struct vcpu *vcpu, uint64_t caus
         emulate_illegal(hart, vcpu);
         break;
     case CAUSE_VIRTUAL_INSTRUCTION:
-        emulate_virtual_instruction(hart, vcpu);
+        emulate_virtual_instruction(vcpu);
         break;
     case CAUSE_INSTRUCTION_MISALIGNED: /* a hart that does not let these be delegated */
     case CAUSE_BREAKPOINT:

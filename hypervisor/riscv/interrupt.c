@@ -106,17 +106,10 @@ bool port_vcpu_has_interrupt(const struct vcpu *vcpu)
 }
 
 /* stimecmp is never where there is no Sstc, and the other one where there is. */
-uint64_t interrupt_wait_deadline(const struct vcpu *vcpu)
+uint64_t port_vcpu_deadline(const struct vcpu *vcpu)
 {
     const struct supervisor_state *s = &vcpu->arch.supervisor;
     if (!(s->sie & INTERRUPT_ST))
         return UINT64_MAX;
     return s->stimecmp < vcpu->arch.timer ? s->stimecmp : vcpu->arch.timer;
-}
-
-uint64_t interrupt_deadline(const struct hart *hart, const struct vcpu *vcpu)
-{
-    if (!(world_sie(hart) & INTERRUPT_ST))
-        return UINT64_MAX;
-    return vcpu->arch.sstc ? world_stimecmp(hart) : vcpu->arch.timer;
 }

@@ -234,13 +234,3 @@ void world_unload(struct hart *hart, struct vcpu *vcpu)
     drop_reservation(hart);
     fpu_leave(hart, vcpu);
 }
-
-uint64_t world_sie(const struct hart *hart)
-{
-    return hart->arch.features.h ? csr_read(CSR_VSIE) : csr_read(CSR_SIE);
-}
-
-uint64_t world_stimecmp(const struct hart *hart)
-{
-    return hart->arch.features.h ? csr_read(CSR_VSTIMECMP) : csr_read(CSR_STIMECMP);
-}

@@ -12,8 +12,4 @@ void world_unload(struct hart *hart, struct vcpu *vcpu);
 /* The hart's own settings, once: delegation, what guests may read, what traps. */
 void world_init_hart(struct hart *hart);
 
-/* Live supervisor registers of the loaded vCPU, by the right name for the hart. */
-uint64_t world_sie(const struct hart *hart);
-uint64_t world_stimecmp(const struct hart *hart);
-
 #endif

@@ -346,17 +346,6 @@ bool port_vcpu_has_interrupt(const struct vcpu *vcpu)
     return fake.enabled[vcpu->id] & fake.lines[vcpu->id];
 }
 
-uint64_t interrupt_wait_deadline(const struct vcpu *vcpu)
-{
-    return fake.timer[vcpu->id];
-}
-
-uint64_t interrupt_deadline(const struct hart *hart, const struct vcpu *vcpu)
-{
-    assert_ptr_equal(hart, &the_hart);
-    return fake.timer[vcpu->id];
-}
-
 void fence_request(struct vcpu *target, uint32_t kinds)
 {
     assert_false(fake.locked);

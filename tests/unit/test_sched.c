@@ -380,6 +380,30 @@ static void test_a_wake_between_asking_and_waiting(void **state)
     simulation_end();
 }
 
+/* Whatever a vCPU waits for, and until when: its own timer's interrupt is not late. */
+static void test_its_own_timer_ends_a_wait(void **state)
+{
+    struct capsule *capsule = add(1, 100);
+    struct vcpu *vcpu = capsule->vcpus[0];
+
+    (void)state;
+    guests[capsule->id][0] = (struct guest){.burst = SECOND, .pause = UINT64_MAX};
+    simulation_start(1, 0);
+    simulation_run(MILLISECOND / 2);
+    vcpu->arch.timer = hosted_time + 20 * MILLISECOND;
+    sched_block_current(vcpu, hosted_time + SECOND);
+    simulation_run(10 * MILLISECOND);
+    assert_int_equal(vcpu->run, VCPU_WAITING);
+    simulation_run(10 * MILLISECOND + 5 * SIMULATION_STEP);
+    assert_int_equal(vcpu->run, VCPU_RUNNING);
+    /* A later one does not lengthen it. */
+    vcpu->arch.timer = hosted_time + SECOND;
+    sched_block_current(vcpu, hosted_time + 20 * MILLISECOND);
+    simulation_run(20 * MILLISECOND + 5 * SIMULATION_STEP);
+    assert_int_equal(vcpu->run, VCPU_RUNNING);
+    simulation_end();
+}
+
 static void test_deadlines_are_met(void **state)
 {
     struct capsule *capsule = add(8, 100);
@@ -611,6 +635,7 @@ int main(void)
         cmocka_unit_test_setup(test_maintenance_harts_run_no_guests, setup),
         cmocka_unit_test_setup(test_no_wake_up_is_lost, setup),
         cmocka_unit_test_setup(test_a_wake_between_asking_and_waiting, setup),
+        cmocka_unit_test_setup(test_its_own_timer_ends_a_wait, setup),
         cmocka_unit_test_setup(test_deadlines_are_met, setup),
         cmocka_unit_test_setup(test_stop_and_start_of_a_vcpu, setup),
         cmocka_unit_test_setup(test_halted_vcpus_leave_and_come_back, setup),

@@ -36,7 +36,7 @@ size_t sbi_console_read(struct capsule *capsule, uint8_t *bytes, size_t count)
 static void wait_for_room(struct vcpu *vcpu)
 {
     struct capsule *capsule = vcpu->capsule;
-    sched_block_current(vcpu, interrupt_deadline(port_hart(), vcpu));
+    sched_block_current(vcpu, UINT64_MAX);
     lock_acquire(&capsule->lock);
     capsule->arch.machine->console_waiters |= UINT64_C(1) << vcpu->id;
     lock_release(&capsule->lock);

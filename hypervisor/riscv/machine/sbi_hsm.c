@@ -85,9 +85,9 @@ static long status(struct sbi_call *call, uint64_t hart_id)
 
 /* The wait is announced first, so that an IPI that comes meanwhile is not forgotten; interrupts
  * that it has enabled are looked at when it leaves its hart. */
-static void wait_to_resume(struct vcpu *vcpu, uint64_t deadline)
+static void wait_to_resume(struct vcpu *vcpu)
 {
-    sched_block_current(vcpu, deadline);
+    sched_block_current(vcpu, UINT64_MAX);
     if (atomic_load(&vcpu->arch.resume))
         sched_wake(vcpu);
 }
@@ -100,7 +100,7 @@ long sbi_hsm_suspend(struct vcpu *vcpu, const struct suspend *suspend)
     atomic_store(&vcpu->arch.resume, false);
     if (!change_state(vcpu, HSM_STARTED, HSM_SUSPENDED))
         return SBI_ERR_FAILED;
-    wait_to_resume(vcpu, interrupt_deadline(port_hart(), vcpu));
+    wait_to_resume(vcpu);
     return SBI_SUCCESS;
 }
 
@@ -138,7 +138,7 @@ bool sbi_hsm_enter(struct vcpu *vcpu)
     if (atomic_load(&vcpu->hsm) != HSM_SUSPENDED)
         return true;
     if (!port_vcpu_has_interrupt(vcpu) && !atomic_load(&vcpu->arch.resume)) {
-        wait_to_resume(vcpu, interrupt_wait_deadline(vcpu));
+        wait_to_resume(vcpu);
         return false;
     }
     const struct suspend *suspend = &vcpu->capsule->arch.machine->suspend[vcpu->id];
