@@ -35,6 +35,7 @@ Options, with their present values:
   QEMU=$(QEMU)
   BOOTARGS=$(BOOTARGS)                more words for the hypervisor, as docs/running.md has them
   QUALITY=$(QUALITY)            debug: assertions; release: speed
+  SANITIZE=$(SANITIZE)             yes: undefined behaviour in the hypervisor stops the machine
   MANIFEST=$(MANIFEST)   what goes into the image
   SERVICES=$(SERVICES)             no: leave the manifest's services out
   GUESTS=$(GUESTS)               no: leave its guests out
@@ -55,6 +56,7 @@ QEMU_CPU ?=
 QEMU ?= qemu-system-riscv64
 BOOTARGS ?=
 QUALITY ?= debug
+SANITIZE ?= no
 MANIFEST ?= manifest.toml
 SERVICES ?= yes
 GUESTS ?= yes
@@ -70,6 +72,7 @@ PYTHON ?= /usr/bin/python3
 one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $2,$($1)),\
 	$(error $1=$($1) is not known; use $(patsubst %,$1=%,$2)))
 $(call one-of,QUALITY,debug release)
+$(call one-of,SANITIZE,yes no)
 $(call one-of,ISOLATION,auto pmp)
 $(call one-of,SERVICES,yes no)
 $(call one-of,GUESTS,yes no)
@@ -91,7 +94,7 @@ brief = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$2'; )
 # the options do.
 #   $(BUILD)/config/compile   how C is compiled
 #   $(BUILD)/config/image     what goes into the image
-$(BUILD)/config/compile: config = $(QUALITY) $(TOOLCHAIN)
+$(BUILD)/config/compile: config = $(QUALITY) $(TOOLCHAIN) $(SANITIZE)
 $(BUILD)/config/image: config = $(MANIFEST) $(SERVICES) $(GUESTS)
 $(BUILD)/config/compile $(BUILD)/config/image: FORCE
 	@mkdir -p $(@D); echo '$(config)' | cmp -s - $@ || echo '$(config)' >$@

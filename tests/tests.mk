@@ -1,3 +1,4 @@
 include tests/unit/unit.mk
 -include tests/system/system.mk
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk

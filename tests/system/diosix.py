@@ -111,7 +111,7 @@ class Machine:
 
     def __init__(self, guests=(), services=(), image=None, smp=2, mem="256M", cpu=None,
                  append=None, qemu="qemu", machine="virt", log_name=None, banners=(),
-                 icount=None, options=()):
+                 icount=None, elf=ELF, options=()):
         """Without services the hypervisor is told so, and guests write straight to the port. With
         `icount` time is what the harts execute, 2^icount ns for each instruction.
         `options` are more words for QEMU."""
@@ -126,11 +126,11 @@ class Machine:
         kept = self.log_path.with_suffix(".dmfs")
         kept.write_bytes(Path(image).read_bytes())
         self.command_line = [QEMUS[qemu], "-machine", machine, "-bios", "none", "-nographic",
-                             "-smp", str(smp), "-m", mem, "-kernel", str(ELF), "-initrd", str(kept)]
+                             "-smp", str(smp), "-m", mem, "-kernel", str(elf), "-initrd", str(kept)]
         self.command_line += ["-cpu", cpu] if cpu else []
         self.command_line += ["-icount", f"shift={icount},sleep=off"] if icount is not None else []
         self.command_line += ["-append", append] if append else []
-        self.command_line += options
+        self.command_line += list(options)
         self.text, self.position, self.rest = "", 0, b""
         self.last_heard = time.monotonic()
         self.log = open(self.log_path, "wb")

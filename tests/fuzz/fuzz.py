@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+"""Lets the fuzz guest loose on the hypervisor; docs/testing.md.
+
+    tests/fuzz/fuzz.py [--seed N] [--time SECONDS | --actions N] [MACHINE ...]
+
+On each machine several fuzz guests run beside canaries, one pinned to each hart, and the console
+service; a keeper starts fuzz guests again that have brought themselves down. A run fails when the
+hypervisor reports a fault of its own, when a canary finds something changed or goes silent, when the
+console does not answer, or when the machine ends. The guests' account of what they did is added up.
+
+With `icount` a run repeats exactly, from the same seed and the same binaries: time is what the harts
+execute, they take turns, and QEMU's own chances are seeded. Without, harts are threads, and races
+between them are real.
+"""
+
+import argparse
+import random
+import re
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+from diosix import BUILD, SCALE, Failure, Machine, console, payload  # noqa: E402
+
+ELF = BUILD / "sanitized/diosix.elf"
+PMP = "isolation=pmp"
+
+# What there is to confine guests with, and what harts have that goes another way. QEMU 7.2 ("old") is
+# several times slower at this than 10.0: it forgets all translations at each exit of a guest.
+NEW = {"qemu": "qemu10"}
+ICOUNT = {**NEW, "icount": 0}
+MACHINES = {
+    "gstage": NEW,
+    "pmp": {**NEW, "append": PMP},
+    "no-h": {**NEW, "cpu": "rv64,h=off"},
+    "no-sstc": {**NEW, "cpu": "rv64,sstc=off"},
+    "pmp-no-sstc": {**NEW, "cpu": "rv64,sstc=off", "append": PMP},
+    "no-h-no-sstc": {**NEW, "cpu": "rv64,h=off,sstc=off"},
+    "vector": {**NEW, "cpu": "rv64,v=on", "append": PMP},
+    "max": {**NEW, "cpu": "max"},
+    "max-pmp": {**NEW, "cpu": "max", "append": PMP},
+    "max-no-h": {**NEW, "cpu": "max,h=off"},
+    "old-gstage": {},
+    "old-pmp": {"append": PMP},
+    "old-no-h": {"cpu": "rv64,h=off,v=on"},
+    "icount-gstage": ICOUNT,
+    "icount-pmp": {**ICOUNT, "append": PMP},
+    "icount-no-h": {**ICOUNT, "cpu": "rv64,h=off,sstc=off"},
+}
+
+BAD = re.compile(r"panic: .*|\[canary\d\] not ok .*|lock of rank .*|the machine stops.*")
+BEAT = re.compile(r"\[(canary\d)\] canary alive (\d+)")
+LIFE = re.compile(r"\[(fuzz\d)\] fuzz life (\d+) actions (\d+) strays (\d+)")
+KIND = re.compile(r"\[(fuzz\d)\] fuzz life (\d+) of (\w+) (\d+)/(\d+)/(\d+)/(\d+)")
+LIFE_MAX = 100000  # more actions than a life has: a guest has overwritten its own account
+SILENCE = 60  # seconds, of a canary that beats each second
+
+
+def fuzz(name, seed, **more):
+    return payload("fuzz", name, seed=seed, **more)
+
+
+def guests(seed, icount):
+    """Under icount a second is long: all intervals are shorter."""
+    beat, stuck, actions = (20, 300, 10000) if icount else (1000, 20000, 50000)
+    canaries = [{**payload("canary", f"canary{hart}", beats=0, beat_ms=beat), "harts": [hart]} for hart in (0, 1)]
+    return [
+        payload("keeper", properties=["capsule_info", "capsule_control"], seed=seed, stuck_ms=stuck,
+                pause_ms=10 if icount else 50, storm="yes"),
+        *canaries,
+        fuzz("fuzz0", seed, cpus=2, actions=actions),
+        fuzz("fuzz1", seed + 1, cpus=3, actions=actions, properties=["capsule_info", "hv_log_read", "console_write"]),
+        fuzz("fuzz2", seed + 2, actions=actions, properties=["capsule_info", "auto_crash_restart"]),
+    ]
+
+
+class Run:
+    """One machine with fuzz guests on it, from its start to a number of actions or seconds."""
+
+    def __init__(self, name, seed):
+        options = dict(MACHINES[name])
+        self.name, self.seed = name, seed
+        extra = ["-seed", str(seed)]
+        if "icount" in options:
+            extra += ["-rtc", "base=2026-01-01,clock=vm"]
+        self.machine = Machine(guests(seed, "icount" in options), services=[console()], elf=ELF,
+                               log_name=f"fuzz-{name}-{seed}", options=extra, **options)
+        self.actions, self.lives = {}, defaultdict(list)
+        self.kinds = {}
+        self.beats, self.last_beat = Counter(), {}
+        self.seen = 0
+
+    def look(self):
+        """Takes in what has come since last time."""
+        machine = self.machine
+        machine.read(0.5)
+        end = machine.text.rfind("\n") + 1
+        text, self.seen = machine.text[self.seen:end], max(end, self.seen)
+        bad = BAD.search(text)
+        if bad:
+            machine.run_for(2)
+            raise machine.failure(f"{bad[0]}\n{self.replay()}")
+        for name, life, actions, _ in LIFE.findall(text):
+            if int(actions) <= LIFE_MAX:
+                self.actions[name, life] = int(actions)
+        for name, life, kind, *counts in KIND.findall(text):
+            if all(int(count) <= LIFE_MAX for count in counts):
+                self.kinds[name, life, kind] = [int(count) for count in counts]
+        for name, beat in BEAT.findall(text):
+            self.beats[name] = int(beat)
+            self.last_beat[name] = time.monotonic()
+        if machine.ended:
+            raise machine.failure(f"the machine has ended\n{self.replay()}")
+
+    def check_canaries(self):
+        now = time.monotonic()
+        for name in ("canary0", "canary1"):
+            silent = now - self.last_beat.get(name, self.started)
+            if silent > SILENCE * SCALE:
+                raise self.machine.failure(f"{name} has been silent for {silent:.0f} s\n{self.replay()}")
+
+    def total(self):
+        return sum(self.actions.values())
+
+    def run(self, seconds=None, actions=None):
+        self.started = time.monotonic()
+        try:
+            while (seconds is None or time.monotonic() - self.started < seconds) and \
+                    (actions is None or self.total() < actions):
+                self.look()
+                self.check_canaries()
+            self.check_console()
+        finally:
+            self.machine.close()
+        self.machine.log_path.with_suffix(".dmfs").unlink(missing_ok=True)
+
+    def check_console(self):
+        """The console answers, and each hart still serves its canary."""
+        printed = self.machine.command("list", 120)
+        if "canary1" not in printed:
+            raise self.machine.failure(f"`list` did not list\n{self.replay()}")
+        before = dict(self.beats)
+        give_up = time.monotonic() + SILENCE * SCALE
+        while any(self.beats[name] <= before.get(name, 0) for name in ("canary0", "canary1")):
+            self.look()
+            if time.monotonic() > give_up:
+                raise self.machine.failure(f"a canary is silent after the end\n{self.replay()}")
+
+    def replay(self):
+        return f"to do it again: make fuzz MACHINE={self.name} SEED={self.seed}"
+
+    def by_kind(self):
+        sums = defaultdict(lambda: [0, 0, 0, 0])
+        for (_, _, kind), counts in self.kinds.items():
+            sums[kind] = [a + b for a, b in zip(sums[kind], counts)]
+        return sums
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("machines", nargs="*", metavar="MACHINE", help=", ".join(MACHINES))
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
+    parser.add_argument("--time", type=float, default=60, help="seconds on each machine")
+    parser.add_argument("--actions", type=int, help="actions on each machine, however long they take")
+    parser.add_argument("--rounds", type=int, default=1, help="0: until something is found")
+    arguments = parser.parse_args()
+    total, sums, rounds = 0, defaultdict(lambda: [0, 0, 0, 0]), 0
+    while arguments.rounds == 0 or rounds < arguments.rounds:
+        for name in arguments.machines or MACHINES:
+            run = Run(name, arguments.seed + rounds)
+            print(f"{name}: seed {run.seed} ... ", end="", flush=True)
+            try:
+                run.run(None if arguments.actions else arguments.time, arguments.actions)
+            except Failure as failure:
+                print(f"FAILED\n{failure}", flush=True)
+                sys.exit(1)
+            total += run.total()
+            print(f"{run.total()} actions in {len(run.actions)} lives, {time.monotonic() - run.started:.0f} s; "
+                  f"{total} in all", flush=True)
+            for kind, counts in run.by_kind().items():
+                sums[kind] = [a + b for a, b in zip(sums[kind], counts)]
+        rounds += 1
+    print(f"{'':12}{'done':>12}{'refused':>12}{'trapped':>12}{'interrupted':>12}")
+    for kind, counts in sums.items():
+        print(f"{kind:12}" + "".join(f"{count:12}" for count in counts))
+
+
+if __name__ == "__main__":
+    main()

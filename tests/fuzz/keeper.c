@@ -1,0 +1,86 @@
+/*
+ * Looks after the fuzz guests from a capsule of its own, with the properties capsule_info and
+ * capsule_control: one that has stopped, or that has begun no new life for `stuck_ms`, is started
+ * again. With `storm=yes` it also pauses, resumes, restarts and stops them at random moments.
+ * Theirs are the names that begin with `fuzz`.
+ */
+#include "payload.h"
+#include <diosix/abi.h>
+
+#define CAPSULES_MAX 64
+
+static struct diosix_capsule_info info;
+static struct {
+    uint64_t restarts, since;
+} seen[CAPSULES_MAX];
+static uint64_t random_state;
+
+static uint64_t random(uint64_t limit)
+{
+    random_state = random_state * 6364136223846793005 + 1442695040888963407;
+    return (random_state >> 33) % limit;
+}
+
+static void sleep(uint64_t ticks)
+{
+    uint64_t end = time_now() + ticks;
+    csr_write(sie, SIP_STIP);
+    sbi_set_timer(end);
+    while (time_now() < end)
+        __asm__ volatile("wfi");
+}
+
+static bool control(uint64_t capsule, uint64_t command)
+{
+    return !sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_CONTROL, capsule, command, 0).error;
+}
+
+static void storm(uint64_t capsule)
+{
+    switch (random(16)) {
+    case 0:
+        control(capsule, DIOSIX_CONTROL_RESTART);
+        break;
+    case 1:
+        control(capsule, DIOSIX_CONTROL_STOP);
+        break;
+    default:
+        control(capsule, DIOSIX_CONTROL_PAUSE);
+        if (random(2))
+            sleep(random(frequency / 200));
+    }
+}
+
+static void look_after(uint64_t capsule, uint64_t stuck)
+{
+    uint64_t now = time_now();
+    if (info.state == DIOSIX_CAPSULE_PAUSED)
+        control(capsule, DIOSIX_CONTROL_RESUME);
+    else if (info.state != DIOSIX_CAPSULE_RUNNING)
+        control(capsule, DIOSIX_CONTROL_START);
+    if (info.restarts != seen[capsule].restarts || info.state != DIOSIX_CAPSULE_RUNNING) {
+        seen[capsule].restarts = info.restarts;
+        seen[capsule].since = now;
+    } else if (now - seen[capsule].since > stuck) {
+        control(capsule, DIOSIX_CONTROL_RESTART);
+    }
+}
+
+void payload_main(void)
+{
+    uint64_t stuck = argument_number("stuck_ms", 10000) * (frequency / 1000);
+    uint64_t pause = argument_number("pause_ms", 50) * (frequency / 1000);
+    random_state = argument_number("seed", 1);
+    for (;;) {
+        for (uint64_t i = 0; i < CAPSULES_MAX; i++) {
+            if (sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, i, &info, 0).error)
+                break;
+            if (strncmp(info.name, "fuzz", 4))
+                continue;
+            look_after(i, stuck);
+            if (argument("storm") && !random(32))
+                storm(i);
+        }
+        sleep(pause);
+    }
+}
