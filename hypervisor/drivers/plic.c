@@ -48,7 +48,7 @@ static bool probe(const void *fdt, int node)
     uint64_t size;
     uint32_t last;
 
-    if (sources || !devicetree_reg(fdt, node, 0, &base, &size) || base % 4 ||
+    if (sources || !devicetree_reg(fdt, node, 0, &base, &size) || base % 4 || size < CONTEXT ||
         !devicetree_u32(fdt, node, "riscv,ndev", &last) || last < 1 || last > SOURCE_MAX)
         return false;
     sources = last;

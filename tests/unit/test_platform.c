@@ -436,6 +436,21 @@ static void test_what_is_no_tree(void **state)
     assert_int_equal(platform_timebase(), 10000000); /* nobody divides by 0 after it */
 }
 
+/* A region that ends before its registers do is not touched beyond its end. */
+static void test_a_plic_without_room_for_its_registers(void **state)
+{
+    const uint32_t reg[] = {0, cpu_to_fdt32(0xc000000), 0, cpu_to_fdt32(0x1ff000)};
+    size_t size;
+    void *tree = load("small", &size);
+    int node = fdt_node_offset_by_compatible(tree, -1, "sifive,plic-1.0.0");
+
+    (void)state;
+    assert_int_equal(fdt_setprop_inplace(tree, node, "reg", reg, sizeof reg), 0);
+    assert_true(platform_init(tree));
+    assert_false(plic_present());
+    assert_true(serial_needs_poll());
+}
+
 /* Whatever a byte of the tree is, nothing is touched outside it (the sanitizers would tell). */
 static void damage(const char *name)
 {
@@ -494,6 +509,7 @@ int main(void)
         cmocka_unit_test_setup(test_board_serial, snapshot_setup),
         cmocka_unit_test_setup(test_a_jammed_port_does_not_hold_anybody_up, snapshot_setup),
         cmocka_unit_test_setup(test_what_is_no_tree, snapshot_setup),
+        cmocka_unit_test_setup(test_a_plic_without_room_for_its_registers, snapshot_setup),
         cmocka_unit_test_setup(test_damaged_virt, snapshot_setup),
         cmocka_unit_test_setup(test_damaged_aia, snapshot_setup),
         cmocka_unit_test_setup(test_damaged_board, snapshot_setup),
