@@ -4,6 +4,7 @@
 
 #define ESC '\033'
 #define BEL '\a'
+#define DEL 0x7f
 
 static bool parameters_are(const struct terminal *terminal, const char *text)
 {
@@ -77,6 +78,18 @@ bool terminal_follow(struct terminal *terminal, char byte)
     return false;
 }
 
+/* C1 control characters (ECMA-48, 5.3) are no text: a terminal obeys them in their UTF-8 form, C2
+ * 80 to C2 9F, as it does their other one, which begins with ESC. */
+static void add_text(struct line *line, unsigned char byte)
+{
+    if (line->returned)
+        line_clear(line);
+    if (byte >= 0x80 && byte <= 0x9f && line->length && line->text[line->length - 1] == '\xc2')
+        line->length--;
+    else
+        line->text[line->length++] = (char)byte;
+}
+
 bool line_add(struct line *line, char byte)
 {
     if (terminal_follow(&line->terminal, byte))
@@ -88,10 +101,8 @@ bool line_add(struct line *line, char byte)
     } else if (byte == '\b') {
         if (line->length)
             line->length--;
-    } else if ((unsigned char)byte >= ' ' || byte == '\t') {
-        if (line->returned)
-            line_clear(line);
-        line->text[line->length++] = byte;
+    } else if (((unsigned char)byte >= ' ' && byte != DEL) || byte == '\t') {
+        add_text(line, (unsigned char)byte);
     }
     return line->length == LINE_SIZE;
 }

@@ -242,8 +242,16 @@ static void test_background_lines_are_whole_and_named(void **state)
 static void test_background_lines_are_plain_text(void **state)
 {
     (void)state;
-    guest_prints(2, "10%\r20%\ra\033[31mb\033[2Jc\033]0;title\007d\033(Be\bE\a\tf\r\n");
+    guest_prints(2, "10%\r20%\ra\033[31mb\033[2Jc\033]0;title\007d\033(Be\bE\a\tf\177\r\n");
     assert_screen(PLAIN TWO "linux2| abcdE\tf" PLAIN "\r\n" ONE);
+}
+
+/* A terminal takes C2 9B, CSI in UTF-8, for a command; other letters beyond ASCII are text. */
+static void test_background_lines_have_no_c1_controls(void **state)
+{
+    (void)state;
+    guest_prints(2, "\303\251\342\200\231\302\247 \302\2332J\r\n");
+    assert_screen(PLAIN TWO "linux2| \303\251\342\200\231\302\247 2J" PLAIN "\r\n" ONE);
 }
 
 static void test_long_background_line_is_cut_not_lost(void **state)
@@ -697,6 +705,7 @@ int main(void)
         cmocka_unit_test_setup(test_output_is_gathered_for_an_instant, setup),
         cmocka_unit_test_setup(test_background_lines_are_whole_and_named, setup),
         cmocka_unit_test_setup(test_background_lines_are_plain_text, setup),
+        cmocka_unit_test_setup(test_background_lines_have_no_c1_controls, setup),
         cmocka_unit_test_setup(test_long_background_line_is_cut_not_lost, setup),
         cmocka_unit_test_setup(test_background_waits_for_the_line_to_end, setup),
         cmocka_unit_test_setup(test_background_breaks_a_quiet_line_and_redraws_it, setup),
