@@ -231,8 +231,8 @@ static bool blob_get(struct reader *reader, const struct label *user, const char
                   size == 0 ? "empty" : "compressed; mkdmfs unpacks kernels, and nothing else is");
         return false;
     }
-    *blob =
-        (struct blob){(const char *)image->fdt + start, size, fdt_get_name(image->fdt, node, NULL)};
+    /* The node's own name may go on with a unit address, which is not checked. */
+    *blob = (struct blob){(const char *)image->fdt + start, size, name};
     return blob_crc_matches(reader, user, node, blob);
 }
 

@@ -784,6 +784,19 @@ static void bad_blobs_of_a_capsule_are_refused(void **state)
     }
 }
 
+/* A blob is found without its node's unit address, of which nobody has looked at a letter. */
+static void blobs_are_called_what_they_were_asked_for_by(void **state)
+{
+    (void)state;
+    begin_blob_image("blob-1@\33[2J");
+    put_string("kernel", "kernel-1");
+    put_bytes("loadables", "blob-1", 7);
+    finish_blob_image();
+    assert_int_equal(seen_count, 1);
+    assert_string_equal(seen[0].blobs[0].blob.name, "blob-1");
+    assert_int_equal(seen[0].blobs[0].address, 0x80001234);
+}
+
 static void more_blobs_than_the_limit_are_refused(void **state)
 {
     char list[7 * (CAPSULE_BLOB_MAX + 1)];
@@ -844,6 +857,7 @@ int main(void)
         TEST(what_is_no_image_is_refused),
         TEST(blobs_are_read),
         TEST(bad_blobs_of_a_capsule_are_refused),
+        TEST(blobs_are_called_what_they_were_asked_for_by),
         TEST(more_blobs_than_the_limit_are_refused),
         TEST(a_guest_with_flash_needs_no_kernel),
     };
