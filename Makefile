@@ -8,7 +8,7 @@
 #   services/          SERVICE_FILES         services
 #   tools/mkdmfs.mk    $(BUILD)/image.dmfs   guests and services as the manifest says
 #   hypervisor/        $(BUILD)/diosix.elf   the hypervisor with that image inside; diosix.bin
-#   tests/             test-unit, test-system
+#   tests/             test-unit, test-fuzz-host, test-system
 #   tools/check.mk     check
 
 define HELP
@@ -16,7 +16,9 @@ Diosix, a bare-metal hypervisor for 64-bit RISC-V
 
   make run          build everything and start it on QEMU (Control-a x leaves QEMU)
   make image        build $(BUILD)/diosix.elf and $(BUILD)/diosix.bin, no more (also: make)
-  make test         run every test; make test-unit and make test-system run a part
+  make test         run every test; make test-unit, test-fuzz-host and
+                    test-system run a part
+  make fuzz-host    fuzz what parses data from outside: [TIME=60] seconds for each [TARGET=…]
   make bench        count instructions per operation; fails when one is over its budget
   make check        formatting and static analysis
   make setup        install and fetch what the build needs, no more; the others do it too
@@ -125,7 +127,7 @@ run: $(BUILD)/diosix.elf
 	@echo 'Control-a x leaves QEMU; Control-a h lists its other keys.'
 	$(if $(filter 1,$(V)),,@)exec $(strip $(QEMU_COMMAND))
 
-test: test-unit test-system
+test: test-unit test-fuzz-host test-system
 
 clean:
 	@rm -rf $(filter-out $(CACHE),$(wildcard $(BUILD)/*))

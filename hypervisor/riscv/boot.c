@@ -14,6 +14,7 @@
 #include "isolation.h"
 #include "log.h"
 #include "memory.h"
+#include "ownership.h"
 #include "platform.h"
 #include "port.h"
 #include "sched.h"
@@ -296,9 +297,11 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     boot_hart.runs_guests = boot_hart.arch.features.s;
     atomic_store(&boot_hart.arch.decided, 1);
     atomic_store(&boot_hart.online, true);
+    ownership_watch();
     if (!platform_init(fdt))
         port_halt();
     reserve_hypervisor();
+    ownership_begin();
     boot_hart.arch.polls_serial = serial_needs_poll();
     bootargs_parse(platform_bootargs());
     faults_boot_begins();

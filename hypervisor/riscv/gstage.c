@@ -10,6 +10,7 @@
 #include "isolation.h"
 #include "log.h"
 #include "memory.h"
+#include "ownership.h"
 #include <string.h>
 
 #define ROOT_SIZE    (4 * PAGE_SIZE)
@@ -84,6 +85,7 @@ enum error gstage_create(struct capsule *capsule)
         log_error("capsule %s: no memory for its page tables", capsule->config.name);
         return error;
     }
+    ownership_set_tables(root, size, capsule->id, true);
     memset(hpa_pointer(root), 0, size);
     map_ram(capsule, hpa_pointer(root), hpa_pointer(hpa(root.value + ROOT_SIZE)));
     capsule->arch.gstage_root = root;
@@ -96,8 +98,11 @@ enum error gstage_create(struct capsule *capsule)
 
 void gstage_destroy(struct capsule *capsule)
 {
-    if (capsule->arch.gstage_pages != 0)
+    if (capsule->arch.gstage_pages != 0) {
+        ownership_set_tables(capsule->arch.gstage_root, capsule->arch.gstage_pages, capsule->id,
+                             false);
         memory_free(capsule->arch.gstage_root, capsule->arch.gstage_pages, MEMORY_HYPERVISOR);
+    }
     capsule->arch.gstage_pages = 0;
     capsule->arch.hgatp = 0;
 }

@@ -11,6 +11,7 @@
 #include "offsets.h"
 #include "port.h"
 #include "unlisted.h"
+#include "wall_check.h"
 
 /* Delegated to the guest: what an operating system's own programs do to it. Not delegated: calls to
  * us, access faults (devices), misaligned accesses (emulated) and, by fpu.c, illegal instructions.
@@ -182,6 +183,7 @@ void world_load(struct hart *hart, struct vcpu *vcpu)
     const struct hart_features *features = &hart->arch.features;
     struct supervisor_state *s = &vcpu->arch.supervisor;
     isolation_enter(hart, vcpu->capsule);
+    wall_check(hart, vcpu->capsule);
     forget_stale_translations(hart, vcpu);
     if (hart->arch.loaded != vcpu || vcpu->arch.loaded_on != hart) {
         if (features->unlisted != 0)

@@ -106,6 +106,8 @@ test_cap_SOURCES := $(UNIT_LIFE)
 test_cap_LIBS := -lpthread
 test_capsule_SOURCES := $(UNIT_LIFE)
 test_capsule_LIBS := -lpthread
+test_ownership_SOURCES := $(UNIT_LIFE) hypervisor/core/ownership.c
+test_ownership_LIBS := -lpthread
 test_faults_SOURCES := $(UNIT_LIFE) hypervisor/core/dmfs.c
 test_faults_CFLAGS := $(UNIT_HOSTED) -DUNIT_DATA='"$(UNIT_DATA)"'
 test_faults_LIBS := -lpthread -lfdt -lz

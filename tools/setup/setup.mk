@@ -10,7 +10,7 @@ FETCH_OPTIONS = --cache $(CACHE) $(if $(filter yes,$(OFFLINE)),--offline) \
 goals := $(or $(MAKECMDGOALS),image)
 SETUP_SETS := run \
 	$(if $(filter clang,$(TOOLCHAIN))$(findstring fuzz,$(goals)),clang) \
-	$(if $(findstring test,$(goals))$(findstring bench,$(goals))$(findstring native,$(goals)),test) \
+	$(if $(findstring test,$(goals))$(findstring bench,$(goals))$(findstring native,$(goals))$(findstring fuzz,$(goals)),test) \
 	$(if $(findstring check,$(goals)),check) \
 	$(if $(findstring small,$(goals)),kernel)
 
