@@ -9,7 +9,7 @@ enum outcome {
 };
 
 struct command {
-    const char *name, *argument; /* NULL: it has none */
+    const char *name, *argument; /* NULL: it has none; in brackets: it may be left out */
     enum outcome (*run)(const struct command *command, int capsule);
     const char *help;
     enum diosix_control control; /* for those that are one */
@@ -109,6 +109,35 @@ static enum outcome run_log(const struct command *command, int capsule)
     return PROMPT_AGAIN;
 }
 
+/* Without a name, of the one that the user talks to. */
+static enum outcome run_stats(const struct command *command, int capsule)
+{
+    (void)command;
+    if (capsule == NOBODY)
+        capsule = screen_attached();
+    if (capsule == NOBODY)
+        screen_print("there is no guest");
+    else
+        stats_show(capsule);
+    return PROMPT_AGAIN;
+}
+
+static enum outcome run_top(const struct command *command, int capsule)
+{
+    (void)command, (void)capsule;
+    top_begin();
+    return PROMPT_AGAIN;
+}
+
+static enum outcome run_trace(const struct command *command, int capsule)
+{
+    (void)command;
+    if (capsule == NOBODY)
+        capsules_refresh();
+    trace_show(capsule);
+    return PROMPT_AGAIN;
+}
+
 static enum outcome run_escape(const struct command *command, int capsule)
 {
     (void)command, (void)capsule;
@@ -122,7 +151,8 @@ static enum outcome run_quit(const struct command *command, int capsule)
     return BACK_TO_GUEST;
 }
 
-#define CAPSULE_WORD "N|name"
+#define CAPSULE_WORD  "N|name"
+#define OPTIONAL_WORD "[N|name]"
 
 static const struct command commands[] = {
     {"help", NULL, run_help, "this list", 0},
@@ -135,6 +165,9 @@ static const struct command commands[] = {
     {"pause", CAPSULE_WORD, run_control, "let it rest", DIOSIX_CONTROL_PAUSE},
     {"resume", CAPSULE_WORD, run_control, "let it go on", DIOSIX_CONTROL_RESUME},
     {"log", NULL, run_log, "the hypervisor's log again", 0},
+    {"stats", OPTIONAL_WORD, run_stats, "what it spends its time and its exits on", 0},
+    {"top", NULL, run_top, "who uses the harts, until you press a key", 0},
+    {"trace", OPTIONAL_WORD, run_trace, "the last things that happened (debug builds)", 0},
     {"escape", NULL, run_escape, "send the escape key itself, Control-]", 0},
     {"quit", NULL, run_quit, "back to the guest (also: an empty line, Control-c)", 0},
 };
@@ -145,7 +178,7 @@ static enum outcome run_help(const struct command *command, int capsule)
 {
     (void)command, (void)capsule;
     for (size_t i = 0; i < COMMANDS; i++)
-        screen_print("  %-8s %-7s %s", commands[i].name,
+        screen_print("  %-8s %-8s %s", commands[i].name,
                      commands[i].argument ? commands[i].argument : "", commands[i].help);
     return PROMPT_AGAIN;
 }
@@ -164,13 +197,14 @@ static char *next_word(char **rest)
 static enum outcome run(const struct command *command, const char *argument, bool too_many)
 {
     int capsule = NOBODY;
+    bool optional = command->argument && *command->argument == '[';
 
-    if (too_many || !command->argument != !*argument) {
+    if (too_many || (*argument ? !command->argument : command->argument && !optional)) {
         screen_print("usage: %s%s%s", command->name, command->argument ? " " : "",
                      command->argument ? command->argument : "");
         return PROMPT_AGAIN;
     }
-    if (command->argument) {
+    if (*argument) {
         capsule = capsules_find(argument);
         if (capsule == NOBODY) {
             screen_print("there is no capsule %s (list shows them)", argument);

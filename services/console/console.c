@@ -80,10 +80,11 @@ void console_turn(uint64_t *events, uint64_t *deadline)
     take_input();
     input_deliver();
     screen_tick();
+    top_tick();
     screen_flush();
 
     *events = DIOSIX_EVENT_LOG;
-    *deadline = earlier(input_deadline(), screen_deadline());
+    *deadline = earlier(earlier(input_deadline(), screen_deadline()), top_deadline());
     if (input_wanted())
         *events |= DIOSIX_EVENT_CONSOLE;
     if (gather)

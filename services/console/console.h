@@ -6,6 +6,7 @@
  *   screen.c    puts the guests' output and the log on one screen
  *   prompt.c    the command line that the escape key opens
  *   command.c   its commands
+ *   stats.c, top.c, trace.c  what capsules and harts are busy with
  *   input.c     brings to guests what is typed
  *   console.c   takes turns
  */
@@ -67,6 +68,8 @@ void screen_put(const char *text);
 __attribute__((format(printf, 1, 2))) void screen_print(const char *format, ...);
 /* The log as far as it is kept. */
 void screen_print_log(void);
+/* Has anything else been shown at the command line since this was last asked? */
+bool screen_was_disturbed(void);
 
 /* --- prompt.c --- */
 
@@ -80,6 +83,33 @@ void prompt_draw(void);
 
 /* Carries out a line; false: it ends the command line. The line is cut into words. */
 bool command_run(char *line);
+
+/* --- stats.c --- */
+
+/* Shows what a capsule's vCPUs do. */
+void stats_show(int capsule);
+const char *stats_exit_name(unsigned reason);
+const char *stats_state_name(unsigned long state);
+unsigned long stats_sum(const unsigned long *counts, unsigned number);
+/* In tenths: of a count, per second; of ticks, per cent. */
+unsigned long stats_rate(unsigned long count, unsigned long interval);
+unsigned long stats_part(unsigned long time, unsigned long interval);
+/* Says why a call for statistics was refused. */
+void stats_explain(long error);
+
+/* --- top.c --- */
+
+/* A table has the place of the command line until a key ends it, if the console may see it. */
+void top_begin(void);
+void top_end(void);
+bool top_is_on(void);
+void top_tick(void);
+uint64_t top_deadline(void);
+
+/* --- trace.c --- */
+
+/* The last entries of all harts' traces: one capsule's, or all but this console's (NOBODY). */
+void trace_show(int capsule);
 
 /* --- input.c --- */
 

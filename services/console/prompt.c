@@ -25,6 +25,8 @@ bool prompt_is_open(void)
 
 void prompt_draw(void)
 {
+    if (top_is_on())
+        return;
     typed[count] = '\0';
     screen_put(PROMPT);
     screen_put(typed);
@@ -87,6 +89,11 @@ void prompt_type(char character)
 {
     if (terminal_follow(&keys, character))
         return;
+    if (top_is_on()) {
+        top_end();
+        prompt_draw();
+        return;
+    }
     switch (character) {
     case '\r':
     case '\n':

@@ -41,6 +41,7 @@ static uint64_t waiting_since;
 static bool urgent;
 
 static bool prompting;       /* the command line is open */
+static bool disturbed;       /* something was shown above it */
 static char held[HELD_SIZE]; /* the attached capsule's output meanwhile */
 static size_t held_count;
 
@@ -181,6 +182,7 @@ static void pass_held(void)
 /* The command line has been open for so long that what is held back has to be shown above it. */
 static void make_room_to_hold(void)
 {
+    disturbed = true;
     screen_put(ERASE_LINE);
     bring_back();
     pass_held();
@@ -211,6 +213,7 @@ static void show_waiting(void)
 {
     if (!waiting_count)
         return;
+    disturbed = true;
     if (prompting)
         screen_put(ERASE_LINE);
     else
@@ -319,6 +322,14 @@ void screen_print_log(void)
             emit(&byte, 1);
     }
     screen_put(SGR_PLAIN);
+}
+
+bool screen_was_disturbed(void)
+{
+    bool was = disturbed;
+
+    disturbed = false;
+    return was;
 }
 
 uint64_t screen_deadline(void)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from diosix import ESCAPE_KEY, PROMPT, Machine, console, payload
+from diosix import CONSOLE_PROPERTIES, ESCAPE_KEY, PROMPT, Machine, console, payload
 
 
 def talkers(count, beats=0):
@@ -45,6 +45,45 @@ def test_pause(isolation):
         machine.position = len(machine.text)
         machine.expect(r"\[guest1\] canary alive")
         assert machine.count("not ok") == 0
+
+
+def exits(machine, guest):
+    """What `stats` shows of a guest's exits, by reason."""
+    printed = machine.command(f"stats {guest}")
+    found = {name.strip(): int(count) for name, count in re.findall(r"  ([a-z/ ]+) +(\d+) +[\d.]+/s", printed)}
+    assert found, printed
+    return found
+
+
+def test_statistics(isolation):
+    with Machine(talkers(2), [console()], append=isolation) as machine:
+        machine.expect(r"\[guest1\] canary alive 2", anywhere=True)
+        before = exits(machine, "guest1")
+        for _ in range(3):
+            machine.expect(r"\[guest1\] canary alive")
+        after = exits(machine, "guest1")
+        assert after["sbi dbcn"] >= before["sbi dbcn"] + 3, (before, after)
+        assert after["wfi"] > before["wfi"], (before, after)
+        machine.send(ESCAPE_KEY)
+        machine.expect(re.escape(PROMPT))
+        machine.line("top")
+        machine.expect(r"harts  0: +\d+\.\d%")
+        machine.expect(r"guest1 +\d+\.\d% .*wfi")
+        machine.expect(r"guest1 +\d+\.\d% .*wfi")  # it is drawn again
+        machine.send("q")
+        machine.expect(re.escape(PROMPT))
+        machine.line("")
+        assert re.search(r"guest\d\.0 +wfi|keeps no trace", machine.command("trace guest0"))
+        machine.expect(r"canary alive")
+
+
+def test_statistics_need_the_property():
+    properties = [name for name in CONSOLE_PROPERTIES if name != "stats_read"]
+    with Machine(talkers(1), [console(properties)]) as machine:
+        machine.expect("canary alive 1", anywhere=True)
+        for words in ("stats guest0", "top", "trace"):
+            assert "lacks the property stats_read" in machine.command(words)
+        assert "exits/s" in machine.command("stats console")  # its own
 
 
 def test_bad_commands():

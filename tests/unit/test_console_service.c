@@ -101,6 +101,49 @@ long diosix_capsule_control(unsigned capsule, enum diosix_control action)
     return control_answer;
 }
 
+static struct diosix_vcpu_stats vcpu_stats[GUESTS][2];
+static struct diosix_hart_stats hart_stats[8];
+static unsigned hart_count;
+static long stats_answer, trace_answer;
+
+long diosix_vcpu_stats(unsigned long capsule, unsigned vcpu, struct diosix_vcpu_stats *stats)
+{
+    assert_true(capsule < GUESTS && vcpu < guests[capsule].vcpus && vcpu < 2);
+    *stats = vcpu_stats[capsule][vcpu];
+    if (!stats_answer && !stats->now)
+        return DIOSIX_ERR_INVALID_STATE; /* it has ended */
+    return stats_answer;
+}
+
+long diosix_hart_stats(unsigned hart, struct diosix_hart_stats *stats)
+{
+    if (hart >= hart_count)
+        return DIOSIX_ERR_INVALID_PARAM;
+    *stats = hart_stats[hart];
+    return stats_answer;
+}
+
+#define TRACED 100
+
+static struct diosix_trace_entry traced[2][TRACED];
+static uint64_t traced_count[2];
+
+/* Of each hart, the first five are gone. */
+long diosix_trace_read(unsigned hart, struct diosix_trace_entry *entries, size_t count,
+                       uint64_t *first)
+{
+    if (trace_answer || hart >= 2)
+        return trace_answer ? trace_answer : DIOSIX_ERR_INVALID_PARAM;
+    if (*first < 5)
+        *first = 5;
+    if (*first >= traced_count[hart])
+        return 0;
+    if (count > traced_count[hart] - *first)
+        count = traced_count[hart] - *first;
+    memcpy(entries, &traced[hart][*first], count * sizeof(*entries));
+    return (long)count;
+}
+
 uint64_t diosix_time(void)
 {
     return now;
@@ -660,7 +703,7 @@ static void test_wrong_commands_are_explained(void **state)
     assert_on_screen("there is no capsule 99999999999 ");
     assert_on_screen("there is no capsule -1 ");
     user_types("help\r");
-    assert_on_screen("  attach   N|name  talk to this one\r\n");
+    assert_on_screen("  attach   N|name   talk to this one\r\n");
 }
 
 static void test_escape_key_can_be_sent(void **state)
@@ -668,6 +711,267 @@ static void test_escape_key_can_be_sent(void **state)
     (void)state;
     user_types("\035escape\r");
     assert_string_equal(received[1], "\035");
+}
+
+/* --- statistics --- */
+
+static void set_vcpu(unsigned capsule, unsigned vcpu, unsigned long run, unsigned long steal,
+                     unsigned long idle, unsigned long wfi, unsigned long uart)
+{
+    struct diosix_vcpu_stats *stats = &vcpu_stats[capsule][vcpu];
+
+    *stats = (struct diosix_vcpu_stats){.now = now, .state = DIOSIX_VCPU_IDLE, .hart = 3};
+    stats->times[DIOSIX_VCPU_RUNNING] = run;
+    stats->times[DIOSIX_VCPU_READY] = steal;
+    stats->times[DIOSIX_VCPU_IDLE] = idle;
+    stats->exits[DIOSIX_EXIT_WFI] = wfi;
+    stats->exits[DIOSIX_EXIT_UART] = uart;
+}
+
+/* The first time of its whole life; then since the last time. */
+static void test_stats(void **state)
+{
+    (void)state;
+    set_vcpu(1, 0, 1000, 500, 8500, 90, 10);
+    vcpu_stats[1][0].switches = 44;
+    vcpu_stats[1][0].exits[DIOSIX_EXIT_ROOM - 1] = 1; /* of a hypervisor that is newer than we */
+    user_types("\035stats linux1\r");
+    assert_on_screen("linux1: 1 vCPU\r\n");
+    assert_on_screen("vCPU 0: idle, hart 3; the last 10.0 s: 10.1 exits/s\r\n");
+    assert_on_screen("  run 10.0%, steal 5.0%, idle 85.0%, capped 0.0%, off 0.0%\r\n");
+    assert_on_screen("in all 101 exits, 44 switches, 0 migrations");
+    assert_on_screen("uart                10       1.0/s    wfi                 90       9.0/s");
+    assert_on_screen("newer                1       0.1/s\r\n");
+    assert_not_on_screen("timer");
+    clear_screen();
+    set_vcpu(1, 0, 2500, 500, 9000, 90, 30);
+    user_types("stats 1\r");
+    assert_on_screen("vCPU 0: idle, hart 3; the last 2.0 s: 9.5 exits/s\r\n");
+    assert_on_screen("  run 75.0%, steal 0.0%, idle 25.0%, capped 0.0%, off 0.0%\r\n");
+    assert_on_screen("uart                30      10.0/s    wfi                 90       0.0/s");
+    assert_true(prompt_is_open());
+}
+
+static void test_stats_of_one_that_was_started_anew(void **state)
+{
+    (void)state;
+    guests[2].vcpus = 2;
+    set_vcpu(2, 0, 20000, 0, 0, 500, 0);
+    set_vcpu(2, 1, 20000, 0, 0, 500, 0);
+    user_types("\035stats linux2\r");
+    clear_screen();
+    set_vcpu(2, 0, 1000, 0, 0, 70, 0);
+    set_vcpu(2, 1, 24000, 0, 0, 504, 0);
+    user_types("stats linux2\r");
+    assert_on_screen("vCPU 0: idle, hart 3; the last 1.0 s: 70.0 exits/s\r\n");
+    assert_on_screen("vCPU 1: idle, hart 3; the last 4.0 s: 1.0 exits/s\r\n");
+    guests[2].vcpus = 0;
+}
+
+static void test_stats_of_the_attached_guest(void **state)
+{
+    (void)state;
+    set_vcpu(1, 0, 10, 10, 10, 1, 1);
+    user_types("\035stats\r");
+    assert_on_screen("linux1: 1 vCPU\r\n");
+}
+
+static void test_stats_that_are_refused(void **state)
+{
+    (void)state;
+    vcpu_stats[1][0].now = 0;
+    user_types("\035stats linux1\r");
+    assert_on_screen("it has ended, and its counters with it\r\n");
+    stats_answer = DIOSIX_ERR_DENIED;
+    clear_screen();
+    user_types("stats linux1\r");
+    assert_on_screen("this console lacks the property stats_read\r\n");
+    stats_answer = DIOSIX_ERR_NOT_SUPPORTED;
+    user_types("stats linux1\r");
+    assert_on_screen("this hypervisor has no such statistics\r\n");
+    user_types("stats 9\rstats 1 2\r");
+    assert_on_screen("there is no capsule 9");
+    assert_on_screen("usage: stats [N|name]\r\n");
+    stats_answer = DIOSIX_OK;
+}
+
+static void set_hart(unsigned hart, unsigned long busy)
+{
+    hart_stats[hart] =
+        (struct diosix_hart_stats){.now = now, .online = 1, .runs_guests = 1, .busy_time = busy};
+    if (hart >= hart_count)
+        hart_count = hart + 1;
+}
+
+static void begin_top(void)
+{
+    hart_count = 0;
+    guests[2].vcpus = 2;
+    set_vcpu(1, 0, 1000, 1000, 1000, 100, 100);
+    set_vcpu(2, 0, 1000, 1000, 1000, 100, 100);
+    set_vcpu(2, 1, 1000, 1000, 1000, 100, 100);
+    set_hart(0, 0);
+    set_hart(1, 5000);
+    set_hart(2, 0);
+    hart_stats[0].runs_guests = 0;
+    hart_stats[2].online = 0;
+    user_types("\035top\r");
+}
+
+static void end_top(void)
+{
+    user_types("q");
+    assert_false(top_is_on());
+    assert_true(prompt_is_open());
+    guests[2].vcpus = 0;
+}
+
+static void test_top(void **state)
+{
+    (void)state;
+    begin_top();
+    clear_screen();
+    assert_in_range(turn(), now, now + 1000); /* it wants to look again by then */
+    now += 1000;
+    set_vcpu(1, 0, 1250, 1000, 1750, 110, 140);
+    set_vcpu(2, 0, 2000, 1000, 1000, 100, 100);
+    set_vcpu(2, 1, 1500, 1300, 1200, 100, 105);
+    set_hart(0, 0);
+    set_hart(1, 5750);
+    hart_stats[0].runs_guests = 0;
+    turn();
+    assert_on_screen("harts  0: no guests  1: 75.0%     2: absent  \r\n");
+    assert_on_screen(" 1 linux1          25.0%     0.0%    75.0%      50.0  uart, wfi\r\n");
+    assert_on_screen(" 2 linux2         150.0%    30.0%    20.0%       5.0  uart\r\n");
+    assert_not_on_screen("linux3");
+    assert_not_on_screen("diosix>");
+    assert_true(top_is_on());
+    end_top();
+    assert_on_screen("diosix> ");
+}
+
+/* Over what it drew before, unless a line of somebody else's stands below. */
+static void test_top_draws_in_its_place(void **state)
+{
+    (void)state;
+    begin_top();
+    now += 1000;
+    set_vcpu(1, 0, 2000, 1000, 1000, 110, 140);
+    turn();
+    clear_screen();
+    now += 2000;
+    set_vcpu(1, 0, 3000, 1000, 2000, 110, 140);
+    turn();
+    assert_on_screen("\033[3A\r\033[J"); /* harts, the heading, linux1 */
+    clear_screen();
+    guest_prints(3, "a line\n");
+    assert_on_screen("linux3| a line" PLAIN "\r\n");
+    assert_not_on_screen("diosix>");
+    now += 2000;
+    set_vcpu(1, 0, 4000, 1000, 3000, 110, 140);
+    turn();
+    assert_on_screen("harts");
+    assert_not_on_screen("A\r\033[J");
+    user_types("\033[A"); /* an arrow is no key */
+    assert_true(top_is_on());
+    end_top();
+}
+
+static void test_top_that_is_refused(void **state)
+{
+    (void)state;
+    stats_answer = DIOSIX_ERR_DENIED;
+    set_hart(0, 0);
+    user_types("\035top\r");
+    assert_on_screen("this console lacks the property stats_read\r\n");
+    assert_false(top_is_on());
+    stats_answer = DIOSIX_OK;
+}
+
+static void trace_one(unsigned hart, unsigned event, unsigned capsule, unsigned long value)
+{
+    static unsigned long time = 1000;
+
+    traced[hart][traced_count[hart]++] =
+        (struct diosix_trace_entry){.time = time++,
+                                    .event = event,
+                                    .capsule = (unsigned short)capsule,
+                                    .vcpu = 1,
+                                    .pc = 0x80001234,
+                                    .value = value};
+}
+
+static void begin_trace(void)
+{
+    traced_count[0] = traced_count[1] = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        trace_one(0, DIOSIX_EXIT_FLASH, 1, 0); /* which are gone */
+        trace_one(1, DIOSIX_EXIT_FLASH, 1, 0);
+    }
+}
+
+static void test_trace(void **state)
+{
+    static const char *const wanted[] = {
+        "linux1.1       uart              pc 0x80001234 value 0x10000005\r\n",
+        "linux2.1       wfi ",
+        "linux2.1       leaves it:        idle\r\n",
+        "-              interrupts hart   1\r\n",
+        "linux1.1       is woken; was on  1\r\n",
+        "linux1.1       comes to the hart \r\n",
+        "linux1.1       gets an exception pc 0x80001234 value 0x5\r\n",
+    };
+
+    (void)state;
+    begin_trace();
+    for (unsigned i = 0; i < 40; i++)
+        trace_one(1, DIOSIX_EXIT_KICK, 3, 0); /* too long ago, but for some */
+    trace_one(0, DIOSIX_EXIT_UART, 1, 0x10000005);
+    trace_one(1, DIOSIX_EXIT_WFI, 2, 0);
+    trace_one(0, DIOSIX_EXIT_SBI_DIOSIX, 0, 0); /* this console's */
+    trace_one(1, DIOSIX_TRACE_LEAVE, 2, DIOSIX_VCPU_IDLE);
+    trace_one(0, DIOSIX_TRACE_KICK, 65535, 1);
+    trace_one(0, DIOSIX_TRACE_WAKE, 1, 1);
+    trace_one(1, DIOSIX_TRACE_ENTER, 1, 0);
+    trace_one(1, DIOSIX_TRACE_EXCEPTION, 1, 5);
+    user_types("\035trace\r");
+    const char *at = screen;
+
+    for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        assert_on_screen(wanted[i]);
+        assert_true(strstr(screen, wanted[i]) > at);
+        at = strstr(screen, wanted[i]);
+    }
+    assert_not_on_screen("flash");
+    assert_not_on_screen("sbi diosix");
+    assert_on_screen("     1.050000    0  linux1.1       uart");
+    unsigned lines = 0;
+
+    for (at = screen; (at = strstr(at, "linux3.1       kick")); at++)
+        lines++;
+    assert_int_equal(lines, 24 - 7);
+    clear_screen();
+    user_types("trace linux2\r");
+    assert_on_screen("linux2.1       wfi");
+    assert_not_on_screen("linux1.1");
+    clear_screen();
+    user_types("trace console\r");
+    assert_on_screen("console.1      sbi diosix");
+}
+
+static void test_trace_of_a_release_build(void **state)
+{
+    (void)state;
+    trace_answer = DIOSIX_ERR_NOT_SUPPORTED;
+    user_types("\035trace\r");
+    assert_on_screen("release build: it keeps no trace\r\n");
+    trace_answer = DIOSIX_ERR_DENIED;
+    user_types("trace\r");
+    assert_on_screen("lacks the property stats_read\r\n");
+    trace_answer = DIOSIX_OK;
+    begin_trace();
+    user_types("trace\r");
+    assert_on_screen("nothing yet\r\n");
 }
 
 /* --- anything at all --- */
@@ -738,6 +1042,15 @@ int main(void)
         cmocka_unit_test_setup(test_console_does_not_stop_itself, setup),
         cmocka_unit_test_setup(test_wrong_commands_are_explained, setup),
         cmocka_unit_test_setup(test_escape_key_can_be_sent, setup),
+        cmocka_unit_test_setup(test_stats, setup),
+        cmocka_unit_test_setup(test_stats_of_one_that_was_started_anew, setup),
+        cmocka_unit_test_setup(test_stats_of_the_attached_guest, setup),
+        cmocka_unit_test_setup(test_stats_that_are_refused, setup),
+        cmocka_unit_test_setup(test_top, setup),
+        cmocka_unit_test_setup(test_top_draws_in_its_place, setup),
+        cmocka_unit_test_setup(test_top_that_is_refused, setup),
+        cmocka_unit_test_setup(test_trace, setup),
+        cmocka_unit_test_setup(test_trace_of_a_release_build, setup),
         cmocka_unit_test_setup(test_random_bytes_do_no_harm, setup),
     };
 
