@@ -20,6 +20,7 @@
 #define IN_CLRIP    0x1d00
 #define SETIENUM    0x1edc
 #define CLRIE       0x1f00
+#define CLRIENUM    0x1fdc
 #define SETIPNUM_LE 0x2000
 #define TARGET      0x3000 /* of source 1 at 4 */
 #define DOMAIN_SIZE 0x4000
@@ -213,6 +214,13 @@ static void complete(uint64_t hart_id, unsigned source)
         mmio_write32(base + SETIPNUM_LE, source);
 }
 
+static void mask(uint64_t hart_id, unsigned source)
+{
+    (void)hart_id;
+    mmio_write32(base + CLRIENUM, source);
+}
+
 static const char *const compatible[] = {"riscv,aplic", NULL};
 
-const struct interrupt_driver aplic = {"APLIC", compatible, probe, passes, route, claim, complete};
+const struct interrupt_driver aplic = {"APLIC", compatible, probe,    passes,
+                                       route,   claim,      complete, mask};

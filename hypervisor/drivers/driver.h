@@ -63,6 +63,7 @@ struct interrupt_driver {
     /* On the hart itself. */
     unsigned (*claim)(uint64_t hart_id); /* 0 when nothing is pending */
     void (*complete)(uint64_t hart_id, unsigned source);
+    void (*mask)(uint64_t hart_id, unsigned source); /* takes the route away again */
 };
 
 /* An IMSIC has no sources, so only `compatible` and `probe`. */

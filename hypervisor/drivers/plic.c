@@ -108,7 +108,17 @@ static void complete(uint64_t hart_id, unsigned source)
         mmio_write32(context_register(contexts[place], CLAIM), source);
 }
 
+static void mask(uint64_t hart_id, unsigned source)
+{
+    int place = hart_table_find(&table, hart_id, false);
+    uint64_t enable = place < 0 ? 0 : enable_register(contexts[place], source);
+
+    if (enable != 0)
+        mmio_write32(enable, mmio_read32(enable) & ~(1U << source % 32));
+}
+
 static const char *const compatible[] = {"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic",
                                          NULL};
 
-const struct interrupt_driver plic = {"PLIC", compatible, probe, passes, route, claim, complete};
+const struct interrupt_driver plic = {"PLIC", compatible, probe,    passes,
+                                      route,  claim,      complete, mask};

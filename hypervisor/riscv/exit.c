@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#define CLAIMS_MAX 32 /* interrupts served at once: more than a port that works has */
+
 _Static_assert(offsetof(struct vcpu, arch) == 0, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, mstatus) == VCPU_MSTATUS, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, host_sp) == VCPU_HOST_SP, "entry.S");
@@ -92,13 +94,24 @@ static void timer_interrupt(struct hart *hart)
     sched_update_timer(hart);
 }
 
+/* A port that is broken may ask all the time. Nobody would get anything done, so it is looked at
+ * now and then instead. */
+static void silence(struct hart *hart, unsigned source)
+{
+    platform_mask(hart->arch.hart_id, source);
+    hart->arch.polls_serial = true;
+    log_error("interrupt source %u does not fall silent: it is polled from now on", source);
+}
+
 static void external_interrupt(struct hart *hart)
 {
     unsigned source;
-    while ((source = platform_claim(hart->arch.hart_id)) != 0) {
+    for (unsigned claims = 1; (source = platform_claim(hart->arch.hart_id)) != 0; claims++) {
         if (serial_interrupt_source() == source)
             serial_interrupt();
         platform_complete(hart->arch.hart_id, source);
+        if (claims == CLAIMS_MAX)
+            silence(hart, source);
     }
     if (port_serial_pending())
         console_serial_input();

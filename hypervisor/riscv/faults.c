@@ -5,6 +5,7 @@
 #include "log.h"
 #include "memory.h"
 #include "port.h"
+#include "serial.h"
 
 extern struct hart boot_hart; /* boot.c */
 
@@ -19,6 +20,8 @@ void faults_boot_ends(void)
 {
     if (memory_fail(0) != 0)
         log_info("boot has fewer than %lu allocations", bootargs.fail.allocation);
+    if (bootargs.fail.serial)
+        serial_fail();
     atomic_store(&booted, 1);
 }
 

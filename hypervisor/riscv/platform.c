@@ -364,6 +364,11 @@ void platform_complete(uint64_t hart_id, unsigned source)
     controller->complete(hart_id, source);
 }
 
+void platform_mask(uint64_t hart_id, unsigned source)
+{
+    controller->mask(hart_id, source);
+}
+
 /* ---- */
 
 /* The blocks must be aligned (Devicetree 0.4, 5.6), for libfdt reads them as words and a hart may

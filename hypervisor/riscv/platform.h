@@ -43,6 +43,8 @@ const char *platform_serial_controller(void);
  * and that it has been seen to. */
 unsigned platform_claim(uint64_t hart_id);
 void platform_complete(uint64_t hart_id, unsigned source);
+/* It asks no more. */
+void platform_mask(uint64_t hart_id, unsigned source);
 
 /* Turns the machine off, or starts it again. They return if it has no device for it. */
 void platform_power_off(bool failed);

@@ -10,8 +10,11 @@
 #define POLLS_PER_SECOND 50
 
 /* How often a port without room is asked again. At a slow 9,600 baud a character takes a
- * millisecond; a register is read in 50 ns or more. */
-#define PATIENCE 1000000
+ * millisecond; a register is read in 50 ns or more. A jam uses this up, and from then on each
+ * character has one try; those that get through earn some of it back. So one that drains drop by
+ * drop holds nobody up for long either. */
+#define PATIENCE        1000000
+#define PATIENCE_EARNED 100000
 
 static const struct serial_driver *const drivers[] = {&uart_ns16550, &uart_sifive, &uart_htif};
 static const struct serial_driver *driver; /* NULL: no serial port */
@@ -20,7 +23,10 @@ static uint8_t input_bytes[INPUT_SIZE];
 static struct ring input = {.buffer = input_bytes, .size = INPUT_SIZE};
 static unsigned interrupt_source;
 static uint64_t next_poll;
-static bool jammed; /* the last character found no room in all that time */
+static uint32_t patience = PATIENCE;
+#ifdef DEBUG
+static bool dead;
+#endif
 
 bool serial_init(const void *fdt, int node)
 {
@@ -47,17 +53,32 @@ unsigned serial_interrupt_source(void)
     return interrupt_source;
 }
 
-/* Once jammed, each further character has one try: what is lost is lost anyway. */
+#ifdef DEBUG
+void serial_fail(void)
+{
+    dead = true;
+}
+
+static bool is_dead(void)
+{
+    return dead;
+}
+#else
+static bool is_dead(void)
+{
+    return false;
+}
+#endif
+
 static void put(char character)
 {
-    for (unsigned tries = jammed ? 1 : PATIENCE; tries > 0; tries--) {
-        if (driver->put(character)) {
-            jammed = false;
-            return;
-        }
+    while (is_dead() || !driver->put(character)) {
+        if (patience == 0)
+            return; /* lost */
+        patience--;
         port_relax();
     }
-    jammed = true;
+    patience = patience < PATIENCE - PATIENCE_EARNED ? patience + PATIENCE_EARNED : PATIENCE;
 }
 
 static void write(const char *bytes, size_t count)
@@ -84,7 +105,7 @@ static void receive(void)
 {
     lock_acquire(&lock);
     for (unsigned i = 0; driver && i < INPUT_SIZE; i++) {
-        int character = driver->get();
+        int character = is_dead() ? -1 : driver->get();
         uint8_t byte = character;
 
         if (character < 0)

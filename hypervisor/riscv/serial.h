@@ -25,4 +25,10 @@ bool serial_needs_poll(void);
 uint64_t serial_poll_deadline(uint64_t deadline);
 void serial_poll(void);
 
+#ifdef DEBUG
+/* For tests: from now on the port takes nothing and gives nothing, and its interrupt stays raised.
+ */
+void serial_fail(void);
+#endif
+
 #endif

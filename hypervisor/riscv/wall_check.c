@@ -62,8 +62,8 @@ static void read_pmp(const struct hart *hart, struct pmp_state *pmp)
         READ_ADDRESS(9)
         READ_ADDRESS(10)
         READ_ADDRESS(11)
-        READ_ADDRESS(12) READ_ADDRESS(13) READ_ADDRESS(14) READ_ADDRESS(15) config[1] =
-            csr_read(CSR_PMPCFG2);
+        READ_ADDRESS(12)
+        READ_ADDRESS(13) READ_ADDRESS(14) READ_ADDRESS(15) config[1] = csr_read(CSR_PMPCFG2);
     }
 #undef READ_ADDRESS
     for (unsigned i = 0; i < PMP_ENTRIES; i++)

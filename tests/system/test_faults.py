@@ -2,10 +2,11 @@
 
 import re
 import subprocess
+import time
 
 import pytest
 
-from diosix import QEMUS, Machine, console, payload
+from diosix import QEMUS, SCALE, Machine, console, payload
 
 MISSING = r"no memory for|no \d+ MiB of free memory"
 GUESTS = ["canary0", "canary1"]
@@ -70,6 +71,50 @@ def test_a_hart_is_listed_and_not_there(tmp_path):
     subprocess.run([QEMUS["qemu"], "-display", "none", "-m", "256M", "-smp", "4", "-machine", f"virt,dumpdtb={tree}"],
                    check=True, capture_output=True)
     lives_without_one("", smp=3, options=["-dtb", str(tree)])
+
+
+# --- the serial port ---
+
+def wait_deaf(machine, timeout=120):
+    """Waits until the machine has switched itself off, and reads nothing of what it says."""
+    give_up = time.monotonic() + timeout * SCALE
+    while machine.child.isalive():
+        assert time.monotonic() < give_up, "the machine still runs"
+        time.sleep(0.2)
+
+
+FLOOD = [payload("flood", f"flood{i}", lines=600) for i in range(2)]
+
+
+def test_nobody_reads_the_serial_port(isolation):
+    """What it takes is full, so it jams while guests print. They live to their end all the same, and the
+    machine goes off."""
+    with Machine(FLOOD + [payload("canary", beats=5)], append=f"services=no {isolation}") as machine:
+        machine.expect("flood line")
+        wait_deaf(machine)
+
+
+def test_nobody_reads_what_the_console_shows(isolation):
+    """The same with a console service, which a guest ends at last."""
+    guests = FLOOD + [payload("canary", beats=5)]
+    guests.append(payload("control", properties=["capsule_info", "capsule_control"], capsule="console", do="stop",
+                          delay_ms=6000))
+    with Machine(guests, [console()], append=isolation) as machine:
+        machine.expect("flood line")
+        wait_deaf(machine)
+
+
+@pytest.mark.parametrize("bus", ["virt", "virt,aia=aplic", "virt,aia=aplic-imsic"])
+def test_the_serial_port_is_dead(bus, isolation):
+    """It takes nothing and gives nothing, and what is typed raises its interrupt for ever."""
+    guests = FLOOD + [payload("canary", beats=8)]
+    with Machine(guests, smp=1, append=f"services=no fail=serial {isolation}", machine=bus) as machine:
+        machine.expect("canary: started")
+        for _ in range(3):
+            machine.run_for(0.5)
+            machine.send("x")
+        machine.wait_end()
+        assert "flood line" not in machine.text
 
 
 # --- the walls around a capsule ---

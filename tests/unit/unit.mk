@@ -65,6 +65,8 @@ test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/seed.c hyp
 test_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
 $(UNIT)/test_platform: | $(UNIT_TREES)
 
+test_serial_SOURCES := hypervisor/riscv/serial.c hypervisor/core/ring.c hypervisor/core/lock.c hypervisor/hosted/log.c
+test_serial_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
 test_ring_SOURCES := hypervisor/core/ring.c
 test_log_SOURCES := hypervisor/core/log.c hypervisor/core/ring.c hypervisor/core/lock.c \
                     hypervisor/core/memory.c hypervisor/hosted/port.c
