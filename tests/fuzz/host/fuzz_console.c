@@ -11,6 +11,8 @@
 
 #define FREQUENCY 1000UL /* a tick is a millisecond */
 #define GUESTS    4
+#define VCPUS     2
+#define HARTS     3
 #define SHOWN_MAX (1UL << 20) /* of one step */
 
 /* --- the hypervisor, played --- */
@@ -77,6 +79,7 @@ long diosix_capsule_info(unsigned capsule, struct diosix_capsule_info *info)
         .is_service = capsule == 0,
         .state = states >> capsule % 8,
         .properties = capsule == 0 ? DIOSIX_PROPERTY_SERVICE_CONSOLE : 0,
+        .vcpus = VCPUS,
         .frequency = FREQUENCY,
     };
     snprintf(info->name, sizeof info->name, capsule ? "guest%u" : "console", capsule);
@@ -87,6 +90,42 @@ long diosix_capsule_control(unsigned capsule, enum diosix_control action)
 {
     CHECK(capsule > 0 && capsule < GUESTS && action < DIOSIX_CONTROL_COUNT);
     return states & 2 ? DIOSIX_ERR_INVALID_STATE : DIOSIX_OK;
+}
+
+/* Numbers that grow with time, each at its own pace. */
+long diosix_vcpu_stats(unsigned long capsule, unsigned vcpu, struct diosix_vcpu_stats *stats)
+{
+    CHECK(capsule < GUESTS && vcpu < VCPUS);
+    if (states & 4)
+        return DIOSIX_ERR_INVALID_STATE;
+    *stats = (struct diosix_vcpu_stats){.now = now, .state = states, .hart = vcpu};
+    for (unsigned i = 0; i < DIOSIX_VCPU_STATES; i++)
+        stats->times[i] = now * states >> i;
+    for (unsigned i = 0; i < DIOSIX_EXIT_ROOM; i++)
+        stats->exits[i] = now * i >> capsule;
+    return states & 8 ? DIOSIX_ERR_DENIED : DIOSIX_OK;
+}
+
+long diosix_hart_stats(unsigned hart, struct diosix_hart_stats *stats)
+{
+    if (hart >= HARTS)
+        return DIOSIX_ERR_INVALID_PARAM;
+    *stats = (struct diosix_hart_stats){
+        .now = now, .online = states & 1, .runs_guests = states >> hart, .busy_time = now / 2};
+    return states & 8 ? DIOSIX_ERR_DENIED : DIOSIX_OK;
+}
+
+long diosix_trace_read(unsigned hart, struct diosix_trace_entry *entries, size_t count,
+                       uint64_t *first)
+{
+    size_t copied = 0;
+
+    if (hart >= HARTS)
+        return DIOSIX_ERR_INVALID_PARAM;
+    for (; copied < count && *first + copied < states; copied++)
+        entries[copied] = (struct diosix_trace_entry){
+            .time = now, .event = (*first + copied) % 72, .capsule = states, .value = now};
+    return (long)copied;
 }
 
 uint64_t diosix_time(void)
@@ -106,8 +145,8 @@ void diosix_crash(const char *reason)
 
 /* --- what must hold --- */
 
-/* Text, or a command that the service itself gives: colours (SGR) and erasing (EL). Returns what
- * follows. */
+/* Text, or a command that the service itself gives: colours (SGR), erasing (EL, ED), going up
+ * (CUU). Returns what follows. */
 static const char *pass_own(const char *at, const char *end)
 {
     if (*at != '\033')
@@ -115,7 +154,7 @@ static const char *pass_own(const char *at, const char *end)
     CHECK(end - at >= 3 && at[1] == '[');
     for (at += 2; at < end && ((*at >= '0' && *at <= '9') || *at == ';'); at++)
         ;
-    CHECK(at < end && (*at == 'm' || *at == 'K'));
+    CHECK(at < end && strchr("mKAJ", *at));
     return at + 1;
 }
 
