@@ -141,8 +141,6 @@ static void settle_features(void)
     for (unsigned i = 0; i < hart_count; i++)
         harts[i]->arch.features.sstc = common.sstc;
     platform_set_hart_features(&common);
-    for (unsigned i = 0; i < hart_count; i++)
-        harts[i]->arch.features.svadu = isa_has(platform_guest_extensions(), "svadu");
 }
 
 static void report_harts(void)

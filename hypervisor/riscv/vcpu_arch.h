@@ -44,6 +44,7 @@ struct vcpu_arch {
     bool virtual;         /* entered in VS-mode or VU-mode */
     bool sstc;            /* it may use stimecmp */
     uint64_t units;       /* of mstatus.FS and VS, those that it may switch on */
+    uint64_t environment; /* menvcfg and henvcfg, where a hart has them */
 
     uint64_t tval2, tinst; /* of the last exit: mtval2, mtinst */
 

@@ -7,6 +7,7 @@
 #include "capsule.h"
 #include "csr.h"
 #include "fpu.h"
+#include "hart_lines.h"
 #include "isolation.h"
 #include "offsets.h"
 #include "port.h"
@@ -23,11 +24,22 @@
 
 #define GUEST_COUNTERS (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR)
 
-/* What guests may use. A hart's environment says it twice: to all below machine mode, and with H to
- * VS-mode. */
-static uint64_t environment(const struct hart_features *features, bool timer)
+/* What guests may use: the timer of supervisor mode is the vCPU's, or not there for it (Sstc 1.0,
+ * chapter 2), and then STIP or VSTIP is ours to set; and A and D bits are set by the hart, or not.
+ * A hart's environment says it twice: to all below machine mode, and with H to VS-mode. QEMU keeps
+ * hvip.VSTIP from machine mode while STCE is set there, so both are set alike. */
+static void set_environment(struct hart *hart, uint64_t environment)
 {
-    return (timer ? ENVCFG_STCE : 0) | (features->svadu ? ENVCFG_ADUE : 0);
+    bool other_bits = ((hart->arch.environment ^ environment) & ENVCFG_ADUE) != 0;
+    bool h = hart->arch.features.h;
+    if (hart->arch.environment == environment)
+        return;
+    hart->arch.environment = environment;
+    csr_write(CSR_MENVCFG, environment);
+    if (h)
+        csr_write(CSR_HENVCFG, environment);
+    if (other_bits) /* 3.1.18: only then are page tables read anew */
+        fence_carry_out(FENCE_VMA);
 }
 
 static void init_hypervisor_extension(const struct hart_features *features)
@@ -40,7 +52,7 @@ static void init_hypervisor_extension(const struct hart_features *features)
     csr_write(CSR_HGATP, 0);
     csr_write(CSR_VSIE, 0);
     if (features->menvcfg)
-        csr_write(CSR_HENVCFG, environment(features, features->sstc));
+        csr_write(CSR_HENVCFG, 0);
     if (features->stateen)
         csr_write(CSR_HSTATEEN0, STATEEN_ENVCFG);
 }
@@ -73,7 +85,7 @@ void world_init_hart(struct hart *hart)
     if (features->mcounteren)
         csr_write(CSR_MCOUNTEREN, GUEST_COUNTERS);
     if (features->menvcfg)
-        csr_write(CSR_MENVCFG, environment(features, features->sstc));
+        csr_write(CSR_MENVCFG, 0);
     if (features->stateen) {
         csr_write(CSR_MSTATEEN0, STATEEN_ENVCFG);
         csr_write(CSR_MSTATEEN1, 0);
@@ -161,23 +173,6 @@ static uint8_t timer_csr(const struct hart_features *features, const struct vcpu
     return features->h ? TIMER_CSR_VSTIMECMP : TIMER_CSR_STIMECMP;
 }
 
-/* The timer of supervisor mode is the vCPU's, or not there for it (Sstc 1.0, chapter 2): then STIP
- * or VSTIP is ours to set. world_load() writes a deadline of never into the register, which takes
- * back what it raised. menvcfg on both kinds of hart: QEMU keeps hvip.VSTIP from machine mode while
- * it has STCE set there. */
-static void open_timer(struct hart *hart, bool open)
-{
-    if (hart->arch.timer_closed == !open)
-        return;
-    hart->arch.timer_closed = !open;
-    if (open)
-        csr_set(CSR_MENVCFG, ENVCFG_STCE);
-    else
-        csr_clear(CSR_MENVCFG, ENVCFG_STCE);
-    if (hart->arch.features.h)
-        csr_write(CSR_HENVCFG, environment(&hart->arch.features, open));
-}
-
 void world_load(struct hart *hart, struct vcpu *vcpu)
 {
     const struct hart_features *features = &hart->arch.features;
@@ -199,8 +194,8 @@ void world_load(struct hart *hart, struct vcpu *vcpu)
         hart->arch.loaded = vcpu;
         vcpu->arch.loaded_on = hart;
         vcpu->arch.timer_csr = timer_csr(features, vcpu);
-        if (features->sstc)
-            open_timer(hart, vcpu->arch.sstc);
+        if (features->menvcfg)
+            set_environment(hart, vcpu->arch.environment);
     } else if (features->h) {
         csr_write(CSR_VSIE, s->sie);
     } else {

@@ -120,6 +120,24 @@ static void closed(void)
     }
 }
 
+/* The words of the bootargs end at a space. */
+static bool says(const char *word, char *extension, size_t size)
+{
+    const char *value = argument(word);
+    size_t length = 0;
+    while (value && value[length] && value[length] != ' ' && length < size - 1)
+        length++;
+    memcpy(extension, value, length);
+    extension[length] = '\0';
+    return value != NULL;
+}
+
+static bool is_word(const char *word, const char *expected)
+{
+    char value[32];
+    return says(word, value, sizeof value) && !strcmp(value, expected);
+}
+
 /* Svadu: the hart sets A and D bits in page tables. Svade: it faults. A hart that lists neither may
  * do either, but must not go on with a bit that is not set (Privileged 1.13, 12.3.1). */
 static void page_bits(void)
@@ -139,19 +157,9 @@ static void page_bits(void)
     if (isa_has("svade"))
         check(load.trapped && store.trapped, "page.svade", "0x%lx", *entry);
     check(!isa_has("svadu") || !isa_has("svade"), "page.one_of_them", "both are listed");
+    if (is_word("without", "svadu"))
+        check(load.trapped && store.trapped, "page.without_svadu", "0x%lx", *entry);
     paging_off();
-}
-
-/* The words of the bootargs end at a space. */
-static bool says(const char *word, char *extension, size_t size)
-{
-    const char *value = argument(word);
-    size_t length = 0;
-    while (value && value[length] && value[length] != ' ' && length < size - 1)
-        length++;
-    memcpy(extension, value, length);
-    extension[length] = '\0';
-    return value != NULL;
 }
 
 static void as_the_manifest_says(void)

@@ -12,8 +12,10 @@ HARTS = {
     "vector-no-h": {"cpu": "rv64,v=true,h=off"},
     "qemu10-max": {"qemu": "qemu10", "cpu": "max"},
     "qemu10-svadu": {"qemu": "qemu10"},
+    "qemu10-svadu-no-h": {"qemu": "qemu10", "cpu": "rv64,h=off"},
     "qemu10-svade": {"qemu": "qemu10", "cpu": "rv64,svade=on"},
 }
+SVADU = {"qemu10-svadu", "qemu10-svadu-no-h"}  # A and D bits set by the hart, where it is asked to
 HIDDEN = {"gstage", "pmp", "vector"}  # QEMU 7.2's sip: docs/testing.md
 
 
@@ -27,7 +29,7 @@ def capsule(name, kind, isa="", **words):
 
 @pytest.mark.parametrize("kind", HARTS)
 def test_what_is_listed_and_what_is_not(kind):
-    """Six capsules that share one hart, so that what one may use must not stay open for the next."""
+    """Six capsules and more that share one hart, so that what one may use must not stay open for the next."""
     guests = [
         capsule("all", kind, **{"with": "zba"}),
         capsule("no-v", kind, "-v", without="v", **{"with": "d"}),
@@ -36,12 +38,15 @@ def test_what_is_listed_and_what_is_not(kind):
         capsule("no-zba", kind, "-zba, -zbs", without="zba", **{"with": "zbb"}),
         capsule("nothing", kind, "-f,-sstc,-zba,-zbb,-zbc,-zbs", without="d", **{"with": "c"}),
     ]
+    if kind in SVADU:
+        guests.append(capsule("no-svadu", kind, "-svadu", without="svadu"))
     with Machine(guests, smp=1, **HARTS[kind]) as machine:
         for guest in guests:
             machine.payload_done(guest["name"])
         assert ("ok stimecmp" in machine.text) == ("not" not in kind)
         for extension in ("svadu", "svade"):
             assert f"ok page.{extension}" in machine.text or extension not in kind
+        assert ("ok page.without_svadu" in machine.text) == (kind in SVADU)
 
 
 def test_a_removal_that_is_not_possible(tmp_path):
