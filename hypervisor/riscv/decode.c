@@ -87,11 +87,12 @@ static bool decode_store(uint32_t instruction, struct access_instruction *access
     return true;
 }
 
-/* The FP opcodes share their other widths with the vector extension: only F's and D's are ours. */
+/* The FP opcodes share their other widths with the vector extension: only those of Zfhmin, F and D
+ * are ours. */
 static bool decode_fp(uint32_t instruction, struct access_instruction *access, bool store)
 {
     unsigned funct3 = field(instruction, 14, 12);
-    if (funct3 != 2 && funct3 != 3)
+    if (funct3 < 1 || funct3 > 3)
         return false;
     bool known = store ? decode_store(instruction, access) : decode_load(instruction, access);
     access->fp = true;

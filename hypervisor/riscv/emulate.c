@@ -61,9 +61,14 @@ static void give_fault(struct vcpu *vcpu, const struct guest_fault *fault)
     inject_exception(vcpu, fault->cause, fault->tval);
 }
 
-/* The instruction behind the exit, decoded. False: the guest has been given a fault instead.
- * A device cannot be reached by an instruction that is no plain load or store. */
-static bool fetch_access(struct vcpu *vcpu, const struct guest_fault *otherwise,
+static bool writes_memory(const struct access_instruction *access)
+{
+    return access->kind == ACCESS_STORE || access->kind == ACCESS_AMO || access->kind == ACCESS_SC;
+}
+
+/* The instruction behind the exit, decoded. False: the guest has been given a fault instead. QEMU
+ * reports a fault of an AMO as a load's, whose causes are those of a store less 2. */
+static bool fetch_access(struct vcpu *vcpu, struct guest_fault *otherwise,
                          struct access_instruction *access)
 {
     uint32_t instruction;
@@ -72,12 +77,37 @@ static bool fetch_access(struct vcpu *vcpu, const struct guest_fault *otherwise,
         give_fault(vcpu, &fault);
         return false;
     }
-    if (!decode_access(instruction, access) ||
-        (access->kind != ACCESS_LOAD && access->kind != ACCESS_STORE)) {
+    if (!decode_access(instruction, access)) {
         give_fault(vcpu, otherwise);
         return false;
     }
+    if (writes_memory(access))
+        otherwise->cause |= 2;
     return true;
+}
+
+/* As on QEMU's `virt` and on boards whose bus has atomic operations, an AMO reaches a device. There
+ * is no reservation on one (Privileged 1.13, 3.6.3.2: RsrvNone): LR and SC fault. */
+static bool access_device(struct vcpu *vcpu, struct gpa address,
+                          const struct access_instruction *access)
+{
+    uint64_t value = writes_memory(access) ? value_to_store(vcpu, access) : 0;
+    switch (access->kind) {
+    case ACCESS_LOAD:
+        if (!machine_mmio(vcpu, address, access->size, false, &value))
+            return false;
+        put_loaded(vcpu, access, value);
+        return true;
+    case ACCESS_STORE:
+        return machine_mmio(vcpu, address, access->size, true, &value);
+    case ACCESS_AMO:
+        if (!machine_amo(vcpu, address, access->size, access->amo, &value))
+            return false;
+        set_register(vcpu, access->destination, sign_extend(value, access->size));
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool is_fetch_fault(uint64_t cause)
@@ -102,15 +132,10 @@ void emulate_access_fault(struct vcpu *vcpu)
     struct access_instruction access;
     if (!fetch_access(vcpu, &fault, &access))
         return;
-    bool write = access.kind == ACCESS_STORE;
-    uint64_t value = write ? value_to_store(vcpu, &access) : 0;
-    if (!machine_mmio(vcpu, address, access.size, write, &value)) {
+    if (access_device(vcpu, address, &access))
+        advance(vcpu, access.length);
+    else
         give_fault(vcpu, &fault);
-        return;
-    }
-    if (!write)
-        put_loaded(vcpu, &access, value);
-    advance(vcpu, access.length);
 }
 
 /* Privileged 1.13, 3.6.3.3: plain accesses may be carried out for the guest, atomic ones not. */
@@ -121,11 +146,11 @@ void emulate_misaligned(struct vcpu *vcpu)
     uint64_t address = vcpu->arch.tval, value = 0;
     if (!fetch_access(vcpu, &fault, &access))
         return;
-    bool done;
+    bool done = false;
     if (access.kind == ACCESS_STORE) {
         value = value_to_store(vcpu, &access);
         done = guest_write(vcpu, address, &value, access.size, &fault);
-    } else {
+    } else if (access.kind == ACCESS_LOAD) {
         done = guest_read(vcpu, &value, address, access.size, &fault);
         if (done)
             put_loaded(vcpu, &access, value);

@@ -42,6 +42,57 @@
     compressed store_c_sw, c.sw a1, 0(a0)
     compressed store_c_sd, c.sd a1, 0(a0)
 
+/* Zcb, by encoding, for assemblers without it. */
+    form load_c_lbu, .half 0x8108  /* c.lbu a0, 0(a0) */
+    form load_c_lhu, .half 0x8508
+    form load_c_lh, .half 0x8548
+    form store_c_sb, .half 0x890c  /* c.sb a1, 0(a0) */
+    form store_c_sh, .half 0x8d0c
+
+/* uint64_t form(uint64_t address, uint64_t operand): what was there before. */
+    form amo_swap, amoswap.w a0, a1, (a0)
+    form amo_add, amoadd.w a0, a1, (a0)
+    form amo_add_aqrl, amoadd.w.aqrl a0, a1, (a0)
+    form amo_xor, amoxor.w a0, a1, (a0)
+    form amo_or, amoor.w a0, a1, (a0)
+    form amo_and, amoand.w a0, a1, (a0)
+    form amo_min, amomin.w a0, a1, (a0)
+    form amo_max, amomax.w a0, a1, (a0)
+    form amo_minu, amominu.w a0, a1, (a0)
+    form amo_maxu, amomaxu.w a0, a1, (a0)
+    form amo_or_x0, amoor.w zero, a1, (a0)
+    form amo_or_d, amoor.d a0, a1, (a0)
+
+/* 0: stored; else not. */
+    form store_conditional, sc.w a0, a1, (a0)
+
+/* Half precision, by encoding: flh ft0, 0(a0); fmv.x.d shows all 64 bits. */
+    .balign 4
+    .globl load_flh
+load_flh:
+    .word 0x00051007
+    fmv.x.d a0, ft0
+    ret
+    .balign 4
+    .globl store_fsh
+store_fsh:
+    fmv.d.x ft0, a1
+    .word 0x00051027               /* fsh ft0, 0(a0) */
+    ret
+
+/* A vector of one byte. */
+    .balign 4
+    .globl load_vector, store_vector
+load_vector:
+    vsetivli zero, 1, e8, m1, ta, ma
+    vle8.v v0, (a0)
+    ret
+    .balign 4
+store_vector:
+    vsetivli zero, 1, e8, m1, ta, ma
+    vse8.v v0, (a0)
+    ret
+
 /* The forms that go through sp: two more instructions around them. */
     .balign 4
     .globl load_c_lwsp

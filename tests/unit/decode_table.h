@@ -21,6 +21,8 @@
     {"sw a1, 1365(s0)", 0x54b42aa3, STORE(4, false, 11, 8, 1365, 4)},
     {"sd t6, -2048(x0)", 0x81f03023, STORE(8, false, 31, 0, -2048, 4)},
     {"sd a1, 1365(s0)", 0x54b43aa3, STORE(8, false, 11, 8, 1365, 4)},
+    {"flh ft11, -1366(sp)", 0xaaa11f87, LOAD(2, false, true, 31, 2, -1366, 4)},
+    {"fsh fa0, 33(gp)", 0x02a190a7, STORE(2, true, 10, 3, 33, 4)},
     {"flw ft11, -1366(sp)", 0xaaa12f87, LOAD(4, false, true, 31, 2, -1366, 4)},
     {"fld ft11, -1366(sp)", 0xaaa13f87, LOAD(8, false, true, 31, 2, -1366, 4)},
     {"fsw fa0, 33(gp)", 0x02a1a0a7, STORE(4, true, 10, 3, 33, 4)},

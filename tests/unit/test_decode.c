@@ -56,7 +56,6 @@ static void test_no_accesses(void **state)
         0x10500073, /* wfi */
         0x00007003, /* LOAD with funct3 7 */
         0x00004023, /* STORE with funct3 4 */
-        0x00001007, /* flh */
         0x00004007, /* flq */
         0x02050007, /* vle8.v */
         0x02056007, /* vle32.v */

@@ -104,7 +104,7 @@ def test_loads_stores_and_atomics(dump, tmp_path):
                     words.append(upper << 25 | chance.getrandbits(10) << 15 | funct3 << 12 |
                                  chance.getrandbits(5) << 7 | opcode)
     words += [upper << 27 | chance.getrandbits(5) << 15 | 2 << 12 | 0x2F for upper in range(32)]
-    # Narrower than F and wider than D: extensions that decode_access leaves to the hart.
+    # Of Zfhmin, which test_decode.c has, and those that decode_access leaves to the hart.
     words = [w for w in words if not (w & 0x7F in (0x07, 0x27) and w >> 12 & 7 not in (2, 3))]
     texts = compare(words, dump, tmp_path)
     assert sum(expected(text) != NOT_AN_ACCESS for text in texts) > 10000

@@ -77,6 +77,31 @@ static void test_empty_virtio_slots(void **state)
     }
 }
 
+#define AMO_ADD 0x00
+#define AMO_OR  0x08
+
+/* One read and one write of the register, with nothing between; the widths are the device's. */
+static void test_atomics(void **state)
+{
+    (void)state;
+    uint64_t enable = MACHINE_PLIC_BASE + 0x2000, value = 0x30;
+    write32(enable, 0x11);
+    assert_true(machine_amo(fake_vcpu(0), gpa(enable), 4, AMO_OR, &value));
+    assert_int_equal(value, 0x10); /* there is no source 0 */
+    assert_int_equal(read32(enable), 0x30);
+    value = 0x5555;
+    assert_true(machine_amo(fake_vcpu(0), gpa(MACHINE_SYSCON_BASE), 4, AMO_ADD, &value));
+    assert_int_equal(value, 0);
+    assert_int_equal(fake.stop_calls, 1);
+    value = 7;
+    assert_false(machine_amo(fake_vcpu(0), gpa(enable), 8, AMO_OR, &value));
+    assert_false(machine_amo(fake_vcpu(0), gpa(enable + 2), 4, AMO_OR, &value));
+    assert_false(machine_amo(fake_vcpu(0), gpa(0x2000000), 4, AMO_OR, &value));
+    assert_false(machine_amo(fake_vcpu(0), gpa(enable), 4, 5, &value)); /* amocas */
+    assert_int_equal(value, 7);
+    assert_int_equal(read32(enable), 0x30);
+}
+
 #define RTC(offset) (MACHINE_RTC_BASE + (offset))
 #define SECOND      UINT64_C(1000000000)
 
@@ -342,6 +367,7 @@ int main(void)
         TEST(test_holes),
         TEST(test_syscon),
         TEST(test_empty_virtio_slots),
+        TEST(test_atomics),
         TEST(test_rtc_time),
         TEST(test_rtc_latches_the_high_half),
         TEST(test_rtc_can_be_set),

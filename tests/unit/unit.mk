@@ -79,7 +79,7 @@ test_console_service_SOURCES := $(filter-out %/main.c,$(wildcard services/consol
 test_console_service_CFLAGS := -iquote services/runtime
 
 # The guest's machine, on its own headers and with fakes of everything outside it.
-MACHINE_SOURCES := hypervisor/core/trace.c hypervisor/riscv/seed.c $(wildcard hypervisor/riscv/machine/*.c) hypervisor/riscv/isa.c tests/unit/machine_fakes.c $(UNIT_FDT)
+MACHINE_SOURCES := hypervisor/core/trace.c hypervisor/riscv/seed.c hypervisor/riscv/decode.c $(wildcard hypervisor/riscv/machine/*.c) hypervisor/riscv/isa.c tests/unit/machine_fakes.c $(UNIT_FDT)
 MACHINE_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
 test_machine_SOURCES := $(MACHINE_SOURCES)
 test_machine_CFLAGS := $(MACHINE_CFLAGS)

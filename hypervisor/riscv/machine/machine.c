@@ -5,6 +5,7 @@
  * A device works under its capsule's lock. What it asks for that takes this lock again (stopping
  * or restarting the capsule) it leaves in machine->wish, which is granted after the release.
  */
+#include "decode.h"
 #include "devices.h"
 #include "fence.h"
 #include "log.h"
@@ -53,30 +54,45 @@ static void grant(struct vcpu *vcpu, enum machine_wish wish)
         fence_capsule(vcpu, FENCE_G);
 }
 
-bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool write, uint64_t *value)
+/* `amo`: NULL, or the funct5 of an atomic operation, whose two halves no other access comes
+ * between. Then *value is its operand, and what was there before afterwards. */
+static bool reach(struct vcpu *vcpu, struct gpa address, struct mmio mmio, const unsigned *amo,
+                  uint64_t *value)
 {
     struct capsule *capsule = vcpu->capsule;
-    const struct device *device = find_device(address.value, size);
+    const struct device *device = find_device(address.value, mmio.size);
     if (!device)
         return false;
-    struct mmio mmio = {
-        .offset = address.value - device->base,
-        .size = size,
-        .write = write,
-        .value = write ? *value : 0,
-    };
+    mmio.offset = address.value - device->base;
     lock_acquire(&capsule->lock);
     struct machine *machine = capsule->arch.machine;
     bool answered = device->access(machine, &mmio);
+    if (answered && amo) {
+        struct mmio store = {.offset = mmio.offset, .size = mmio.size, .write = true};
+        answered = decode_amo(*amo, mmio.size, mmio.value, *value, &store.value) &&
+                   device->access(machine, &store);
+    }
     enum machine_wish wish = machine->wish;
     machine->wish = WISH_NONE;
     lock_release(&capsule->lock);
     if (answered)
         vcpu_count_exit(vcpu, device->exit);
-    if (answered && !write)
+    if (answered && !mmio.write)
         *value = mmio.value;
     grant(vcpu, wish);
     return answered;
+}
+
+bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool write, uint64_t *value)
+{
+    struct mmio mmio = {.size = size, .write = write, .value = write ? *value : 0};
+    return reach(vcpu, address, mmio, NULL, value);
+}
+
+bool machine_amo(struct vcpu *vcpu, struct gpa address, unsigned size, unsigned funct5,
+                 uint64_t *value)
+{
+    return reach(vcpu, address, (struct mmio){.size = size}, &funct5, value);
 }
 
 enum error machine_create(struct capsule *capsule)

@@ -47,6 +47,10 @@ struct mmio {
  * address, or not with this size or alignment: the guest gets an access fault. */
 bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool write,
                   uint64_t *value);
+/* The same for an atomic operation (funct5 as decode.h has it): *value is the register's, and what
+ * the device held afterwards. */
+bool machine_amo(struct vcpu *vcpu, struct gpa address, unsigned size, unsigned funct5,
+                 uint64_t *value);
 
 /* Made with the capsule's memory, freed with it; ERROR_NO_MEMORY. Holding LOCK_CAPSULE. */
 enum error machine_create(struct capsule *capsule);
