@@ -9,10 +9,16 @@
 
 #define SLICES_PER_SECOND 100
 #define LEAST_PER_SECOND  1000 /* as long may each run before it must make room */
+#define SHORTER_BEHIND    8    /* slices are whole until as many wait for each hart */
 #define VIRTUAL_SCALE     16   /* so that dividing by weight does not round short runs away */
 
 static struct lock sched_lock = LOCK_INITIALIZER(LOCK_SCHED);
 static _Atomic unsigned ready_total; /* of all sets; a hint for those who don't hold the lock */
+
+static unsigned ready_count(void)
+{
+    return atomic_load_explicit(&ready_total, memory_order_relaxed);
+}
 
 static uint64_t slice(void)
 {
@@ -24,15 +30,17 @@ static uint64_t least_slice(void)
     return port_frequency() / LEAST_PER_SECOND;
 }
 
-/* Light ones get shorter slices: they have to wait long for the next. */
+/* Light ones get shorter slices: they have to wait long for the next. So do all when many wait, for
+ * one of those may hold what the others spin for. */
 static uint64_t slice_of(const struct vcpu *vcpu)
 {
-    uint64_t weight = vcpu->capsule->config.weight;
-    if (weight >= CAPSULE_WEIGHT)
-        return slice();
-    if (weight <= CAPSULE_WEIGHT * SLICES_PER_SECOND / LEAST_PER_SECOND)
-        return least_slice();
-    return slice() * weight / CAPSULE_WEIGHT;
+    uint64_t weight = vcpu->capsule->config.weight, whole = slice();
+    unsigned waiting = ready_count() / hart_count; /* for each hart */
+    if (weight < CAPSULE_WEIGHT)
+        whole = whole * weight / CAPSULE_WEIGHT;
+    if (waiting > SHORTER_BEHIND)
+        whole = whole * SHORTER_BEHIND / waiting;
+    return whole < least_slice() ? least_slice() : whole;
 }
 
 static struct vcpu *vcpu_of_ready(struct pqueue_node *node)
@@ -95,11 +103,6 @@ static void charge(struct hart *hart, uint64_t now)
 }
 
 /* --- the ready queues --- */
-
-static unsigned ready_count(void)
-{
-    return atomic_load_explicit(&ready_total, memory_order_relaxed);
-}
 
 static void join_ready(struct vcpu *vcpu, uint64_t now)
 {
@@ -285,6 +288,12 @@ void sched_block_current(struct vcpu *vcpu, uint64_t deadline)
     vcpu->block_until = deadline;
     atomic_store(&vcpu->wake_pending, false);
     leave_hart(vcpu->hart);
+}
+
+void sched_pause_current(struct vcpu *vcpu)
+{
+    if (ready_count() > 0)
+        sched_block_current(vcpu, port_time() + least_slice());
 }
 
 void sched_yield_current(struct vcpu *vcpu)

@@ -26,6 +26,10 @@ void sched_stop_current(struct vcpu *vcpu);
 void sched_block_current(struct vcpu *vcpu, uint64_t deadline);
 /* The running vCPU gives its hart to others that are ready, if there are any. */
 void sched_yield_current(struct vcpu *vcpu);
+/* The running vCPU waits for what another one may have to do first: if any are ready, it sleeps for
+ * 1 ms at most, as if blocked. (Behind a vCPU that has had more, one that only
+ * yields would come back at once, and so would all others that wait like it.) */
+void sched_pause_current(struct vcpu *vcpu);
 /* Something that the vCPU may be waiting for has happened: it becomes ready if it waits; if it
  * runs on another hart, that hart is kicked so that it sees it. Any hart; takes LOCK_SCHED. */
 void sched_wake(struct vcpu *vcpu);

@@ -178,7 +178,7 @@ static void wait_on_reservation(struct vcpu *vcpu)
 {
     vcpu_count_exit(vcpu, DIOSIX_EXIT_WRS);
     advance(vcpu, 4);
-    sched_yield_current(vcpu);
+    sched_pause_current(vcpu);
 }
 
 /* `time` on harts that leave it to machine mode. The counter-enable of supervisor mode decides for

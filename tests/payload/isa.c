@@ -30,6 +30,8 @@ static const struct {
     {"zimop", 0x81c54573, 5, 0},                                /* mop.r.0 */
     {"svinval", 0x16000073, 5, 5},                              /* sinval.vma */
     {"zihintpause", 0x0100000f, 5, 5},                          /* pause */
+    {"zawrs", 0x00d00073, 5, 5},                                /* wrs.nto: ends for any reason */
+    {"zawrs", 0x01d00073, 5, 5},                                /* wrs.sto */
     {"zicntr", CSRR(0xc02U), 0, 0},                             /* instret */
 };
 

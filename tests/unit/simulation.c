@@ -140,6 +140,8 @@ static void run(struct vcpu *vcpu)
 
         if (guest->yields)
             sched_yield_current(vcpu);
+        if (guest->spins)
+            sched_pause_current(vcpu);
         hand_over(SIMULATOR, hart->index);
         take_interrupts(hart);
         uint64_t worked = hosted_time - before;
@@ -194,7 +196,7 @@ static bool is_wanted(const struct hart *hart)
     const struct guest *guest = vcpu ? guest_of(vcpu) : NULL;
 
     return kicks_seen[hart->index] != hart->arch.kicks || hart->arch.timer <= hosted_time ||
-           sched_must_leave(hart) || (guest && (guest->burst || guest->yields));
+           sched_must_leave(hart) || (guest && (guest->burst || guest->yields || guest->spins));
 }
 
 void simulation_run(uint64_t ticks)

@@ -27,6 +27,7 @@ struct guest {
     uint64_t pause; /* UINT64_MAX: until woken */
     bool stops;     /* asks to be stopped instead of waiting */
     bool yields;    /* gives its hart away at every chance */
+    bool spins;     /* waits for what another may have to do first */
 
     /* Filled in: */
     uint64_t left;        /* of this burst */

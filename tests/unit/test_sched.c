@@ -276,6 +276,35 @@ static void test_yields_go_round(void **state)
         assert_in_range(guests[polite->id][i].entries, 900, 1100);
 }
 
+/* Two that spin for it, with a credit, must not change places with each other meanwhile. */
+static void test_a_spinner_lets_one_run_that_has_had_more(void **state)
+{
+    struct capsule *holder = add(1, 100), *spinners;
+
+    (void)state;
+    simulation_start(1, 0);
+    simulation_run(SECOND);
+    spinners = add(2, 100);
+    guests[spinners->id][0].spins = guests[spinners->id][1].spins = true;
+    uint64_t before = simulation_run_time(holder);
+    simulation_run(10 * MILLISECOND);
+    assert_true(simulation_run_time(holder) - before > 5 * MILLISECOND);
+    simulation_end();
+}
+
+/* Of 40, one that the others wait for has its turn again after 80 ms. */
+static void test_slices_are_shorter_where_many_wait(void **state)
+{
+    struct capsule *hogs = add(40, 100);
+
+    (void)state;
+    simulation_start(1, 0);
+    simulation_run(SECOND);
+    simulation_end();
+    for (unsigned i = 0; i < 40; i++)
+        assert_in_range(guests[hogs->id][i].entries, 10, 20);
+}
+
 static void test_a_vcpu_alone_is_not_disturbed(void **state)
 {
     struct capsule *capsule = add(1, 100);
@@ -630,6 +659,8 @@ int main(void)
         cmocka_unit_test_setup(test_the_lightest_do_not_starve_beside_the_heaviest, setup),
         cmocka_unit_test_setup(test_yield_gives_the_hart_away, setup),
         cmocka_unit_test_setup(test_yields_go_round, setup),
+        cmocka_unit_test_setup(test_a_spinner_lets_one_run_that_has_had_more, setup),
+        cmocka_unit_test_setup(test_slices_are_shorter_where_many_wait, setup),
         cmocka_unit_test_setup(test_a_vcpu_alone_is_not_disturbed, setup),
         cmocka_unit_test_setup(test_idle_harts_take_what_is_ready, setup),
         cmocka_unit_test_setup(test_maintenance_harts_run_no_guests, setup),
