@@ -18,6 +18,7 @@ Diosix, a bare-metal hypervisor for 64-bit RISC-V
   make image        build $(BUILD)/diosix.elf and $(BUILD)/diosix.bin, no more (also: make)
   make test         run every test; make test-unit, test-fuzz-host and
                     test-system run a part
+  make fuzz         let guests do anything to the hypervisor: [SEED=1] [TIME=60] [MACHINE=…]
   make fuzz-host    fuzz what parses data from outside: [TIME=60] seconds for each [TARGET=…]
   make bench        count instructions per operation; fails when one is over its budget
   make check        formatting and static analysis

@@ -97,9 +97,17 @@ static void keep_quiet(uint64_t extension, uint64_t *a)
         a[0] += ram.size;
 }
 
-void action_sbi(struct worker *worker)
+/* A buffer that ends, or begins, where the guest's memory does, or not quite. */
+static void straddle(struct worker *worker, uint64_t *address)
 {
-    uint64_t *a = worker->state.x + 10, extension = PICK(worker, extensions);
+    static const uint64_t distances[] = {0, 1, 2, 8, 64, 4096};
+    uint64_t edge = one_in(worker, 3) ? ram.base : ram.base + ram.size;
+    *address = edge - PICK(worker, distances);
+}
+
+static void make_call(struct worker *worker, uint64_t *a)
+{
+    uint64_t extension = PICK(worker, extensions);
     a[6] = one_in(worker, 8) ? any_value(worker) : below(worker, 5);
     if (extension == LEGACY_PUTCHAR && !one_in(worker, 8))
         extension++;
@@ -109,24 +117,22 @@ void action_sbi(struct worker *worker)
         arguments(worker, extension, a);
     if (one_in(worker, 4))
         a[below(worker, 4)] = any_value(worker);
+    if (extension == SBI_DBCN && one_in(worker, 4))
+        straddle(worker, &a[1]);
     if (extension == SBI_SRST)
         a[0] = reset_type(worker);
     keep_quiet(extension, a);
     a[7] = one_in(worker, 32) ? any_value(worker) | 0x100 : extension;
-    worker->kind = KIND_SBI;
-    worker->is_call = true;
-    worker->state.x[0] = (uint64_t)fuzz_ecall;
     if (extension == SBI_HSM || extension == SBI_SUSP) /* it may sleep */
         set_alarm(worker, 1000);
 }
 
 /* Of what the guest has the properties for, the hypervisor does; the rest it must refuse. */
-void action_service(struct worker *worker)
+static void make_service_call(struct worker *worker, uint64_t *a)
 {
-    uint64_t *a = worker->state.x + 10, function = below(worker, DIOSIX_FUNCTION_COUNT + 1);
-    uint64_t size = one_in(worker, 2) ? below(worker, 300) : below(worker, 70000);
+    uint64_t function = below(worker, DIOSIX_FUNCTION_COUNT + 1);
     a[0] = arena_address(worker, 70000);
-    a[1] = size;
+    a[1] = one_in(worker, 2) ? below(worker, 300) : below(worker, 70000);
     a[2] = below(worker, 8);
     switch (function) {
     case DIOSIX_REGISTER_SERVICE:
@@ -152,13 +158,38 @@ void action_service(struct worker *worker)
     }
     if (one_in(worker, 4))
         a[below(worker, 3)] = any_value(worker);
+    if (one_in(worker, 4))
+        straddle(worker, &a[function == DIOSIX_CAPSULE_INFO]);
     if (function == DIOSIX_CONSOLE_WRITE && a[1] > PRINT_MAX && a[1] <= ram.size)
         a[1] += ram.size;
     a[6] = one_in(worker, 32) ? any_value(worker) : function;
     if (a[6] == DIOSIX_WAIT)
         set_alarm(worker, 1000);
     a[7] = DIOSIX_SBI_EXTENSION;
-    worker->kind = KIND_SERVICE;
+}
+
+/* One call, with the registers full of anything; or many in a row, for less of the loop between. */
+static void call(struct worker *worker, void (*make)(struct worker *, uint64_t *))
+{
     worker->is_call = true;
-    worker->state.x[0] = (uint64_t)fuzz_ecall;
+    if (one_in(worker, 4)) {
+        worker->state.x[0] = (uint64_t)fuzz_ecall;
+        make(worker, worker->state.x + 10);
+        return;
+    }
+    for (unsigned i = 0; i < BURST; i++)
+        make(worker, worker->records[i]);
+    begin_burst(worker, fuzz_calls, 64 * BURST);
+}
+
+void action_sbi(struct worker *worker)
+{
+    worker->kind = KIND_SBI;
+    call(worker, make_call);
+}
+
+void action_service(struct worker *worker)
+{
+    worker->kind = KIND_SERVICE;
+    call(worker, make_service_call);
 }

@@ -152,10 +152,11 @@ static const struct {
     uint64_t base, size;
     uint32_t width;
 } registers[] = {
-    {0x00101000, 0x24, 2},   {0x0c000000, 0x60, 2},   {0x0c001000, 0x0c, 2},
-    {0x0c002000, 0x200, 2},  {0x0c200000, 0x4008, 2}, {0x10000000, 8, 0},
-    {0x10000000, 8, 0},      {0x10001000, 0x110, 2},  {0x20000000, 0x1000, 2},
-    {0x20000000, 0x1000, 1}, {0x21fc0000, 0x1000, 0},
+    {0x00101000, 0x24, 2},   {0x0c000000, 0x188, 2},  {0x0c001000, 0x10, 2},
+    {0x0c002080, 0x10, 2},   {0x0c002180, 0x10, 2},   {0x0c201000, 8, 2},
+    {0x0c201000, 8, 2},      {0x0c203000, 8, 2},      {0x0c205000, 8, 2},
+    {0x10000000, 8, 0},      {0x10000000, 8, 0},      {0x10001000, 0x110, 2},
+    {0x20000000, 0x1000, 2}, {0x20000000, 0x1000, 1}, {0x21fc0000, 0x1000, 0},
 };
 
 /* As a driver would: of the right width and alignment, at a register that is there. */
@@ -212,9 +213,25 @@ static void make_device_program(struct worker *worker)
             emit_access(worker);
 }
 
+/* Registers that are there, written and read back, many in a row: as long as none faults. */
+static void sweep(struct worker *worker)
+{
+    static const uint32_t values[] = {0, 1, 7, 10, 11, 95, 96, 128, 0x7fffffff, 0xffffffff};
+    uint64_t *record = worker->records[0];
+    for (unsigned i = 0; i < 4 * BURST; i++) {
+        *record++ = register_address(worker, OPERAND_REGISTER_4);
+        *record++ = one_in(worker, 2) ? PICK(worker, values) : any(worker);
+    }
+    begin_burst(worker, fuzz_sweep, 64 * BURST);
+}
+
 void action_device(struct worker *worker)
 {
     worker->kind = KIND_DEVICE;
+    if (one_in(worker, 2)) {
+        sweep(worker);
+        return;
+    }
     use_program(worker, POOL_DEVICE, 16, make_device_program);
     use_addresses(worker, device_address);
 }

@@ -13,6 +13,8 @@
 #define WORKER_SEPC   152
 #define WORKER_A0     160
 #define WORKER_STACK  168
+#define WORKER_BURST  176
+#define WORKER_REFUSED 184
 #define STATE_SATP    256
 #define STATE_SSTATUS 264
 #define STATE_SIE     272
@@ -41,6 +43,8 @@ fuzz_traps:
 
 trapped:
     sd a0, WORKER_A0(t0)
+    sd s2, WORKER_BURST(t0)
+    sd s3, WORKER_REFUSED(t0)
     csrw sie, zero
     li t1, SSTATUS_UNITS
     csrw sstatus, t1
@@ -129,7 +133,34 @@ fuzz_enter:
 3:  csrr t0, sscratch
     sret
 
-    .globl fuzz_ecall, fuzz_return, fuzz_wait
+    .globl fuzz_ecall, fuzz_return, fuzz_wait, fuzz_calls, fuzz_sweep
+/* s5 to s6: what is to be done; s2 counts what has been done, s3 what was refused. */
+fuzz_calls:
+    ld a0, 0(s5)
+    ld a1, 8(s5)
+    ld a2, 16(s5)
+    ld a3, 24(s5)
+    ld a4, 32(s5)
+    ld a5, 40(s5)
+    ld a6, 48(s5)
+    ld a7, 56(s5)
+    addi s5, s5, 64
+    addi s2, s2, 1
+    ecall
+    srli a0, a0, 63
+    add s3, s3, a0
+    bltu s5, s6, fuzz_calls
+    ebreak
+fuzz_sweep:
+    ld a1, 0(s5)
+    ld a2, 8(s5)
+    addi s5, s5, 16
+    addi s2, s2, 1
+    sw a2, (a1)
+    addi s2, s2, 1
+    lw a0, (a1)
+    bltu s5, s6, fuzz_sweep
+    ebreak
 fuzz_ecall:
     ecall
     ebreak

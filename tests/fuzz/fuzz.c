@@ -119,8 +119,8 @@ void set_alarm(struct worker *worker, uint64_t ticks)
 static void begin(struct worker *worker)
 {
     struct state *state = &worker->state;
-    for (unsigned i = 1; i < 32; i++)
-        state->x[i] = any_value(worker);
+    for (unsigned i = 0; i < 4; i++) /* the others keep what they had */
+        state->x[1 + below(worker, 31)] = any_value(worker);
     state->satp = 0;
     state->sie = one_in(worker, 4) ? any(worker) : SIP_STIP;
     state->sstatus = SSTATUS_FS | SSTATUS_VS;
@@ -130,7 +130,17 @@ static void begin(struct worker *worker)
         state->sstatus |= SSTATUS_SPP;
     if (!one_in(worker, 4))
         state->sstatus &= ~SSTATUS_SPIE;
-    worker->is_call = false;
+    worker->is_call = worker->is_burst = false;
+}
+
+void begin_burst(struct worker *worker, const uint32_t *program, uint64_t size)
+{
+    uint64_t *x = worker->state.x;
+    x[0] = (uint64_t)program;
+    x[18] = x[19] = 0; /* s2, s3 */
+    x[21] = (uint64_t)worker->records;
+    x[22] = x[21] + size;
+    worker->is_burst = true;
 }
 
 static enum outcome outcome_of(const struct worker *worker)
@@ -139,7 +149,8 @@ static enum outcome outcome_of(const struct worker *worker)
         return OUTCOME_INTERRUPTED;
     if (worker->scause != CAUSE_BREAKPOINT)
         return OUTCOME_TRAPPED;
-    return worker->is_call && (int64_t)worker->a0 < 0 ? OUTCOME_REFUSED : OUTCOME_DONE;
+    return worker->is_call && !worker->is_burst && (int64_t)worker->a0 < 0 ? OUTCOME_REFUSED
+                                                                           : OUTCOME_DONE;
 }
 
 static void quiet_external(struct worker *worker)
@@ -174,6 +185,18 @@ static void tidy(struct worker *worker)
     }
 }
 
+/* The last operation of a burst ended as the whole did, all others before it did not trap. */
+static void count(struct worker *worker)
+{
+    uint64_t *counts = worker->counts[worker->kind];
+    counts[outcome_of(worker)]++;
+    if (worker->is_burst && worker->burst > 1 && worker->burst <= 8 * BURST &&
+        worker->refused < worker->burst) {
+        counts[OUTCOME_REFUSED] += worker->refused;
+        counts[OUTCOME_DONE] += worker->burst - 1 - worker->refused;
+    }
+}
+
 static void act(struct worker *worker)
 {
     unsigned sum = 0, chosen = 0;
@@ -187,7 +210,7 @@ static void act(struct worker *worker)
         worker->state.sie |= SIP_STIP;
     fuzz_enter(worker, &worker->state);
     tidy(worker);
-    worker->counts[worker->kind][outcome_of(worker)]++;
+    count(worker);
 }
 
 /* --- the others --- */
@@ -200,7 +223,7 @@ static void check_others(struct worker *worker)
     if (id == worker->id)
         return;
     if (sbi_call(SBI_HSM, 2, id, 0, 0).value == 1)
-        sbi_call(SBI_HSM, 0, id, worker_entry, 0);
+        sbi_call(SBI_HSM, 0, id, worker_entry, any_value(worker));
     else
         sbi_call(SBI_IPI, 0, 1UL << id, 0, 0); /* if it sleeps */
 }
@@ -212,7 +235,8 @@ static _Noreturn void loop(struct worker *worker)
         worker->alive++;
         if (worker->alive % 32 == 0)
             check_others(worker);
-        account(worker);
+        if (worker->alive % 16 == 0)
+            account(worker);
     }
 }
 
@@ -266,6 +290,8 @@ static void share_memory(void)
         arena += TABLE_COUNT * PAGE;
         worker->code = (void *)arena;
         arena += CODE_SIZE;
+        worker->records = (void *)arena;
+        arena += PAGE;
         local()->id = i;
         worker->plic_context = plic_context();
     }

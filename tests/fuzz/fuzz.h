@@ -18,6 +18,7 @@
 #include "payload.h"
 
 #define WORKERS_MAX  8
+#define BURST        16
 #define RARELY       8192 /* one in so many actions does what its worker may not survive */
 #define PROGRAMS     64
 #define PROGRAM_SIZE 128
@@ -59,6 +60,7 @@ struct worker {
     uint64_t inside;      /* an action runs */
     uint64_t scause, stval, sepc, a0;
     uint64_t stack;
+    uint64_t burst, refused; /* operations of a burst so far, and how many of them were refused */
     uint64_t id, random;
     volatile uint64_t alive; /* grows with each action */
     uint64_t seen_alive[WORKERS_MAX], seen_when[WORKERS_MAX];
@@ -70,12 +72,14 @@ struct worker {
     uint64_t (*tables)[512]; /* TABLE_COUNT pages of its own */
     struct state state;
     enum kind kind;
-    bool is_call;
+    bool is_call, is_burst;
+    uint64_t (*records)[8]; /* BURST of them: what a burst is made of */
     uint64_t counts[KIND_COUNT][OUTCOME_COUNT];
     uint64_t strays; /* traps of the loop itself */
 };
 _Static_assert(offsetof(struct worker, inside) == 128, "entry.S");
 _Static_assert(offsetof(struct worker, stack) == 168, "entry.S");
+_Static_assert(offsetof(struct worker, burst) == 176, "entry.S");
 #define WORKER_SIZE 2048
 _Static_assert(sizeof(struct worker) <= WORKER_SIZE, "entry.S");
 
@@ -153,6 +157,8 @@ void emit(struct worker *worker, uint32_t instruction);
 #define WFI    0x10500073U
 /* entry.S: an ecall, and a jump to ra, each with an end behind it. */
 extern uint32_t fuzz_ecall[], fuzz_return[];
+/* One of these for all of worker->records. */
+extern uint32_t fuzz_calls[], fuzz_sweep[];
 extern uint32_t fuzz_wait[]; /* wfi, with interrupts allowed before or after it */
 void emit_access(struct worker *worker);
 
@@ -170,6 +176,7 @@ void action_hart(struct worker *worker);
 
 /* Around actions: a timer that ends them, and translation by tables of its own. */
 void set_alarm(struct worker *worker, uint64_t ticks);
+void begin_burst(struct worker *worker, const uint32_t *program, uint64_t size);
 void use_tables(struct worker *worker, uint64_t *virtual_address);
 
 #endif

@@ -14,6 +14,7 @@ between them are real.
 """
 
 import argparse
+import os
 import random
 import re
 import sys
@@ -24,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 from diosix import BUILD, SCALE, Failure, Machine, console, payload  # noqa: E402
 
-ELF = BUILD / "sanitized/diosix.elf"
+ELF = Path(os.environ.get("FUZZ_ELF", BUILD / "sanitized/diosix.elf"))
 PMP = "isolation=pmp"
 
 # What there is to confine guests with, and what harts have that goes another way. QEMU 7.2 ("old") is
@@ -69,8 +70,9 @@ def guests(seed, icount):
     return [
         payload("keeper", properties=["capsule_info", "capsule_control"], seed=seed, stuck_ms=stuck,
                 pause_ms=10 if icount else 50, storm="yes"),
-        *canaries,
+        canaries[0],  # memory is given out from the top, so each is below the one before it
         fuzz("fuzz0", seed, cpus=2, actions=actions),
+        canaries[1],
         fuzz("fuzz1", seed + 1, cpus=3, actions=actions, properties=["capsule_info", "hv_log_read", "console_write"]),
         fuzz("fuzz2", seed + 2, actions=actions, properties=["capsule_info", "auto_crash_restart"]),
     ]
