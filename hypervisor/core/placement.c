@@ -100,3 +100,10 @@ enum error placement_admit(struct capsule *capsule)
     capsule->set = set_of(capsule, mask);
     return OK;
 }
+
+bool placement_has_own_harts(const struct capsule *capsule)
+{
+    const struct capsule_config *config = &capsule->config;
+    return config->exclusive && config->cap == 0 &&
+           config->cpus <= (unsigned)__builtin_popcountl(capsule->set->harts);
+}

@@ -29,6 +29,10 @@ static inline bool placement_has(const struct hart_set *set, unsigned hart)
     return set->harts >> hart & 1;
 }
 
+/* Can no other vCPU ever want the hart that one of this capsule's is on? Its harts are its own,
+ * there is one for each vCPU, and no cap takes them away. */
+bool placement_has_own_harts(const struct capsule *capsule);
+
 /* At boot, harts known: gives a new capsule its set. ERROR_NOT_FOUND, ERROR_BAD_CONFIG, logged
  * with the reason, when its harts are not there or not free for it. */
 enum error placement_admit(struct capsule *capsule);

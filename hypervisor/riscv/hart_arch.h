@@ -37,6 +37,7 @@ struct hart_arch {
     struct vcpu *fp_owner;   /* whose FP and vector registers are in the hart */
     bool fp_loaded;          /* the loaded vCPU may use them: illegal instructions are its own */
     uint64_t environment;    /* what menvcfg and henvcfg were set to: the last vCPU's */
+    bool own_wfi;            /* H: hstatus lets the loaded vCPU execute `wfi` */
     uint64_t levels;         /* interrupt levels that are in the hart: interrupt.c */
     uint64_t isolation;      /* generation of the PMP and G-stage setting in the hart; 0 none */
     uint64_t gstage_flushes; /* how many of the flushes that all harts owe it has done */

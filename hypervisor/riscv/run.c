@@ -34,12 +34,13 @@ void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t 
         arch->units |= STATUS_VS;
     arch->sstc = isa_has(isa, "sstc");
     arch->environment = (arch->sstc ? ENVCFG_STCE : 0) | (isa_has(isa, "svadu") ? ENVCFG_ADUE : 0);
+    arch->own_wfi = placement_has_own_harts(vcpu->capsule);
     uint64_t units = arch->units & (STATUS_FS_INITIAL | STATUS_VS_INITIAL);
     arch->mstatus = STATUS_MPP_S | STATUS_UXL_64 | STATUS_SXL_64;
     if (h)
         arch->mstatus |= STATUS_MPV;
     else
-        arch->mstatus |= STATUS_TW | units;
+        arch->mstatus |= (arch->own_wfi ? 0 : STATUS_TW) | units;
     arch->supervisor.sstatus = units | STATUS_UXL_64;
     arch->supervisor.scounteren = COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR;
     arch->supervisor.stimecmp = UINT64_MAX;

@@ -43,6 +43,7 @@ struct vcpu_arch {
     uint8_t timer_csr;    /* TIMER_CSR_* of offsets.h, for the hart that it is loaded on */
     bool virtual;         /* entered in VS-mode or VU-mode */
     bool sstc;            /* it may use stimecmp */
+    bool own_wfi;         /* its `wfi` is the hart's: nobody else could use the hart meanwhile */
     uint64_t units;       /* of mstatus.FS and VS, those that it may switch on */
     uint64_t environment; /* menvcfg and henvcfg, where a hart has them */
 

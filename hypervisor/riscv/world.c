@@ -173,6 +173,18 @@ static uint8_t timer_csr(const struct hart_features *features, const struct vcpu
     return features->h ? TIMER_CSR_VSTIMECMP : TIMER_CSR_STIMECMP;
 }
 
+/* Without H, mstatus.TW does it, which is in the vCPU's mstatus. */
+static void open_wfi(struct hart *hart, bool open)
+{
+    if (hart->arch.own_wfi == open)
+        return;
+    hart->arch.own_wfi = open;
+    if (open)
+        csr_clear(CSR_HSTATUS, HSTATUS_VTW);
+    else
+        csr_set(CSR_HSTATUS, HSTATUS_VTW);
+}
+
 void world_load(struct hart *hart, struct vcpu *vcpu)
 {
     const struct hart_features *features = &hart->arch.features;
@@ -184,10 +196,12 @@ void world_load(struct hart *hart, struct vcpu *vcpu)
         if (features->unlisted != 0)
             unlisted_clear(features->unlisted);
         fence_i(); /* code that it wrote, or that was loaded for it, on another hart */
-        if (features->h)
+        if (features->h) {
+            open_wfi(hart, vcpu->arch.own_wfi);
             load_vs(features, s);
-        else
+        } else {
             load_s(features, s);
+        }
         csr_write(CSR_SCOUNTEREN, s->scounteren);
         if (features->menvcfg)
             csr_write(CSR_SENVCFG, s->senvcfg);

@@ -90,6 +90,17 @@ def test_alone_on_its_hart(isolation):
         assert timers <= 1 and kicks == 0, machine.failure(f"{timers} timers, {kicks} kicks")
 
 
+@pytest.mark.parametrize("cpu", [None, "rv64,h=off", "rv64,sstc=off"])
+def test_wfi_on_its_own_hart(isolation, cpu):
+    """Is no exit, and still ends with each interrupt; after it, another's is one as before."""
+    guests = [{**payload("stats", "own", own_wfi="yes"), "harts": [1], "exclusive": True},
+              {**payload("latency", "pair", cpus=2, rounds=50), "harts": [2, 3], "exclusive": True},
+              payload("stats", "other", cpus=2)]
+    with Machine(guests, smp=4, cpu=cpu, append=f"services=no {isolation}") as machine:
+        for guest in guests:
+            machine.payload_done(guest["name"])
+
+
 def test_harts_that_cannot_be_had(isolation):
     """The one gets a message and is left out; the others start."""
     guests = [share("one", end=2), share("two", harts=[1], end=2), share("absent", harts=[0, 7]),

@@ -237,6 +237,33 @@ static void test_sets_that_meet_late(void **state)
     assert_true(simulation_run_time(crowd) - crowd_before > 15 * SECOND);
 }
 
+static bool has_own(uint64_t harts_of_it, bool exclusive, unsigned cpus, unsigned cap)
+{
+    struct capsule_config config = simulation_config(cpus, 100);
+    struct capsule *capsule = NULL;
+
+    config.exclusive = exclusive;
+    config.cap = cap;
+    for (unsigned i = 0; i < 6; i++)
+        if (harts_of_it >> i & 1)
+            config.pinned[config.pinned_count++] = i;
+    assert_int_equal(capsule_create(&config, &capsule), OK);
+    return placement_has_own_harts(capsule);
+}
+
+static void test_who_has_harts_for_itself(void **state)
+{
+    (void)state;
+    simulation_start(6, 0);
+    assert_false(has_own(0, false, 1, 0));
+    assert_false(has_own(1 << 0, false, 1, 0));
+    assert_true(has_own(1 << 1, true, 1, 0));
+    assert_false(has_own(1 << 2, true, 2, 0)); /* its vCPUs share */
+    assert_true(has_own(3 << 3, true, 2, 0));
+    assert_false(has_own(1 << 5, true, 1, 50)); /* it would use up its time by waiting */
+    simulation_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,6 +277,7 @@ int main(void)
         cmocka_unit_test_setup(test_pinned_and_others_share_fairly, setup),
         cmocka_unit_test_setup(test_no_hart_idles_while_one_waits, setup),
         cmocka_unit_test_setup(test_sets_that_meet_late, setup),
+        cmocka_unit_test_setup(test_who_has_harts_for_itself, setup),
     };
     setenv("CMOCKA_TEST_ABORT", "1", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
