@@ -343,29 +343,22 @@ static void capsule_info(struct call *call)
     memcpy(buffer, &info, sizeof(info)); /* the guest's buffer need not be aligned */
 }
 
-static uint64_t counted(const uint64_t *counter)
-{
-    return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
+_Static_assert(offsetof(struct diosix_vcpu_stats, exits) -
+                       offsetof(struct diosix_vcpu_stats, switches) ==
+                   offsetof(struct vcpu_counts, exits),
+               "counts are copied as they are");
 
 /* Holding the capsule's lock. */
 static void describe_vcpu(const struct vcpu *vcpu, struct diosix_vcpu_stats *stats)
 {
-    const struct vcpu_counts *counts = &vcpu->counts;
     const struct hart *hart = __atomic_load_n(&vcpu->hart, __ATOMIC_RELAXED);
 
     *stats = (struct diosix_vcpu_stats){
         .state = __atomic_load_n(&vcpu->run, __ATOMIC_RELAXED),
         .hart = hart ? hart->index : 0,
-        .switches = counted(&counts->switches),
-        .migrations = counted(&counts->migrations),
-        .preemptions = counted(&counts->preemptions),
-        .exceptions = counted(&counts->exceptions),
-        .fences = counted(&counts->fences),
     };
+    memcpy(&stats->switches, &vcpu->counts, sizeof(vcpu->counts));
     stats->now = sched_times(vcpu, stats->times);
-    for (unsigned i = 0; i < DIOSIX_EXIT_COUNT; i++)
-        stats->exits[i] = counted(&counts->exits[i]);
 }
 
 /* Writes a structure of the caller's version: an older one is shorter, and what a newer one has

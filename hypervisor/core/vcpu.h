@@ -32,11 +32,11 @@ enum vcpu_hsm {
     HSM_RESUME_PENDING = 6,
 };
 
-/* What has happened to it: see struct diosix_vcpu_stats. Changed by the hart that has the vCPU
- * alone, with plain increments, and read by others at any time. */
+/* What has happened to it, laid out as in struct diosix_vcpu_stats. Changed by the hart that has
+ * the vCPU alone, with plain increments, and read by others at any time. */
 struct vcpu_counts {
-    uint64_t exits[DIOSIX_EXIT_COUNT];
     uint64_t switches, migrations, preemptions, exceptions, fences;
+    uint64_t exits[DIOSIX_EXIT_COUNT];
 };
 
 struct vcpu {

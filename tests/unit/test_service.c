@@ -679,11 +679,13 @@ static void test_trace_is_read_while_it_is_written(void **state)
     struct diosix_trace_entry entries[16];
     uint64_t first = 0, got = 0, count;
     pthread_t writer;
+    bool done;
 
     (void)state;
     writer_done = false;
     pthread_create(&writer, NULL, write_trace, &hart);
     do {
+        done = writer_done; /* before the look at what it has written */
         count = trace_read(&hart, &first, entries, 16);
         for (uint64_t i = 0; i < count; i++) {
             assert_int_equal(entries[i].pc, first + i);
@@ -691,7 +693,7 @@ static void test_trace_is_read_while_it_is_written(void **state)
         }
         first += count;
         got += count;
-    } while (count || !writer_done);
+    } while (count || !done);
     pthread_join(writer, NULL);
     assert_int_equal(first, 200 * TRACE_SIZE);
     assert_true(got >= TRACE_SIZE - 1);
