@@ -19,6 +19,7 @@ static const uint64_t extensions[] = {
 
 /* Bytes that it prints at most: what comes out must not drown what the canaries say. */
 #define PRINT_MAX 8
+#define FLOOD     256 /* but once in so many times it does, to see a full console */
 
 static uint64_t hart_mask(struct worker *worker)
 {
@@ -91,10 +92,10 @@ static void arguments(struct worker *worker, uint64_t extension, uint64_t *a)
 }
 
 /* A buffer of DBCN that the wildness has made large and valid would print megabytes. */
-static void keep_quiet(uint64_t extension, uint64_t *a)
+static void keep_quiet(struct worker *worker, uint64_t extension, uint64_t *a)
 {
     if (extension == SBI_DBCN && a[6] != 1 && a[0] > PRINT_MAX && a[0] <= ram.size)
-        a[0] += ram.size;
+        a[0] = one_in(worker, FLOOD) ? 16384 : a[0] + ram.size;
 }
 
 /* A buffer that ends, or begins, where the guest's memory does, or not quite. */
@@ -121,10 +122,24 @@ static void make_call(struct worker *worker, uint64_t *a)
         straddle(worker, &a[1]);
     if (extension == SBI_SRST)
         a[0] = reset_type(worker);
-    keep_quiet(extension, a);
+    keep_quiet(worker, extension, a);
     a[7] = one_in(worker, 32) ? any_value(worker) | 0x100 : extension;
     if (extension == SBI_HSM || extension == SBI_SUSP) /* it may sleep */
         set_alarm(worker, 1000);
+}
+
+static unsigned buffer_argument(uint64_t function)
+{
+    switch (function) {
+    case DIOSIX_VCPU_STATS:
+        return 2;
+    case DIOSIX_CAPSULE_INFO:
+    case DIOSIX_HART_STATS:
+    case DIOSIX_TRACE_READ:
+        return 1;
+    default:
+        return 0;
+    }
 }
 
 /* Of what the guest has the properties for, the hypervisor does; the rest it must refuse. */
@@ -151,6 +166,19 @@ static void make_service_call(struct worker *worker, uint64_t *a)
         a[0] = below(worker, 8);
         a[1] = arena_address(worker, 4096);
         break;
+    case DIOSIX_VCPU_STATS:
+        a[0] = below(worker, 8);
+        a[1] = below(worker, 4);
+        a[2] = arena_address(worker, 4096);
+        a[3] = one_in(worker, 2) ? below(worker, 4096) : any_value(worker);
+        break;
+    case DIOSIX_HART_STATS:
+    case DIOSIX_TRACE_READ:
+        a[0] = below(worker, 3);
+        a[1] = arena_address(worker, 4096);
+        a[2] = one_in(worker, 2) ? below(worker, 4096) : any_value(worker);
+        a[3] = one_in(worker, 2) ? below(worker, 4096) : any_value(worker);
+        break;
     case DIOSIX_CAPSULE_CONTROL:
         a[0] = below(worker, 8);
         a[1] = below(worker, DIOSIX_CONTROL_COUNT + 1);
@@ -159,7 +187,7 @@ static void make_service_call(struct worker *worker, uint64_t *a)
     if (one_in(worker, 4))
         a[below(worker, 3)] = any_value(worker);
     if (one_in(worker, 4))
-        straddle(worker, &a[function == DIOSIX_CAPSULE_INFO]);
+        straddle(worker, &a[buffer_argument(function)]);
     if (function == DIOSIX_CONSOLE_WRITE && a[1] > PRINT_MAX && a[1] <= ram.size)
         a[1] += ram.size;
     a[6] = one_in(worker, 32) ? any_value(worker) : function;

@@ -152,11 +152,12 @@ static const struct {
     uint64_t base, size;
     uint32_t width;
 } registers[] = {
-    {0x00101000, 0x24, 2},   {0x0c000000, 0x188, 2},  {0x0c001000, 0x10, 2},
-    {0x0c002080, 0x10, 2},   {0x0c002180, 0x10, 2},   {0x0c201000, 8, 2},
-    {0x0c201000, 8, 2},      {0x0c203000, 8, 2},      {0x0c205000, 8, 2},
-    {0x10000000, 8, 0},      {0x10000000, 8, 0},      {0x10001000, 0x110, 2},
-    {0x20000000, 0x1000, 2}, {0x20000000, 0x1000, 1}, {0x21fc0000, 0x1000, 0},
+    {0x00100000, 8, 2},      {0x00101000, 0x24, 2},   {0x0c000000, 0x188, 2},
+    {0x0c001000, 0x10, 2},   {0x0c002080, 0x10, 2},   {0x0c002180, 0x10, 2},
+    {0x0c201000, 8, 2},      {0x0c201000, 8, 2},      {0x0c203000, 8, 2},
+    {0x0c205000, 8, 2},      {0x10000000, 8, 0},      {0x10000000, 8, 0},
+    {0x10001000, 0x110, 2},  {0x20000000, 0x1000, 2}, {0x20000000, 0x1000, 1},
+    {0x21fc0000, 0x1000, 0},
 };
 
 /* As a driver would: of the right width and alignment, at a register that is there. */
@@ -216,7 +217,11 @@ static void make_device_program(struct worker *worker)
 /* Registers that are there, written and read back, many in a row: as long as none faults. */
 static void sweep(struct worker *worker)
 {
-    static const uint32_t values[] = {0, 1, 7, 10, 11, 95, 96, 128, 0x7fffffff, 0xffffffff};
+    static const uint32_t values[] = {
+        0, 1, 7, 10, 11, 95, 96, 128, 0x7fffffff, 0xffffffff,
+        /* commands of flash (CFI 1.4, Intel's), of both of a bank's chips */
+        0xff, 0x00200020, 0x00d000d0, 0x00e800e8, 0x00600060, 0x00400040, 0x00900090, 0x00980098,
+        0x00500050, 0x00700070};
     uint64_t *record = worker->records[0];
     for (unsigned i = 0; i < 4 * BURST; i++) {
         *record++ = register_address(worker, OPERAND_REGISTER_4);

@@ -18,7 +18,7 @@
 #include "payload.h"
 
 #define WORKERS_MAX  8
-#define BURST        16
+#define BURST        32
 #define RARELY       8192 /* one in so many actions does what its worker may not survive */
 #define PROGRAMS     64
 #define PROGRAM_SIZE 128

@@ -40,6 +40,8 @@ MACHINES = {
     "pmp-no-sstc": {**NEW, "cpu": "rv64,sstc=off", "append": PMP},
     "no-h-no-sstc": {**NEW, "cpu": "rv64,h=off,sstc=off"},
     "vector": {**NEW, "cpu": "rv64,v=on", "append": PMP},
+    "flash": {**NEW, "flash": True},
+    "service": {**NEW, "service": True},
     "max": {**NEW, "cpu": "max"},
     "max-pmp": {**NEW, "cpu": "max", "append": PMP},
     "max-no-h": {**NEW, "cpu": "max,h=off"},
@@ -63,18 +65,25 @@ def fuzz(name, seed, **more):
     return payload("fuzz", name, seed=seed, **more)
 
 
-def guests(seed, icount):
-    """Under icount a second is long: all intervals are shorter."""
-    beat, stuck, actions = (20, 300, 10000) if icount else (1000, 20000, 50000)
+SERVICE = ["service_console", "console_read", "console_write", "hv_log_read", "capsule_info", "stats_read",
+           "auto_crash_restart"]
+
+
+def guests(seed, icount=False, service=False, flash=False):
+    """Under icount a second is long: all intervals are shorter. With `service` one of the fuzz guests is
+    the console service, as far as it does anything that one does; with `flash` one has flash."""
+    beat, stuck, actions = (20, 300, 20000) if icount else (1000, 20000, 50000)
     canaries = [{**payload("canary", f"canary{hart}", beats=0, beat_ms=beat), "harts": [hart]} for hart in (0, 1)]
+    bank = {"flash0": str(BUILD / "payload/keeper.elf")} if flash else {}
     return [
         payload("keeper", properties=["capsule_info", "capsule_control"], seed=seed, stuck_ms=stuck,
                 pause_ms=10 if icount else 50, storm="yes"),
         canaries[0],  # memory is given out from the top, so each is below the one before it
-        fuzz("fuzz0", seed, cpus=2, actions=actions),
+        {**fuzz("fuzz0", seed, cpus=2, actions=actions), **bank},
         canaries[1],
-        fuzz("fuzz1", seed + 1, cpus=3, actions=actions, properties=["capsule_info", "hv_log_read", "console_write"]),
-        fuzz("fuzz2", seed + 2, actions=actions, properties=["capsule_info", "auto_crash_restart"]),
+        fuzz("fuzz1", seed + 1, cpus=3, actions=actions, weight=300,
+             properties=SERVICE if service else ["capsule_info", "hv_log_read", "console_write", "stats_read"]),
+        {**fuzz("fuzz2", seed + 2, actions=actions, properties=["capsule_info", "auto_crash_restart"]), "cap": 80},
     ]
 
 
@@ -84,15 +93,19 @@ class Run:
     def __init__(self, name, seed):
         options = dict(MACHINES[name])
         self.name, self.seed = name, seed
-        extra = ["-seed", str(seed)]
+        extra, append = ["-seed", str(seed)], options.pop("append", "")
         if "icount" in options:
             extra += ["-rtc", "base=2026-01-01,clock=vm"]
-        self.machine = Machine(guests(seed, "icount" in options), services=[console()], elf=ELF,
-                               log_name=f"fuzz-{name}-{seed}", options=extra, **options)
+        self.service, flash = options.pop("service", False), options.pop("flash", False)
+        services = [] if self.service else [console()]
+        self.machine = Machine(guests(seed, "icount" in options, self.service, flash), services=services, elf=ELF,
+                               log_name=f"fuzz-{name}-{seed}", options=extra, append=append, **options)
+        self.types = not self.service and "icount" not in options
+        self.random = random.Random(seed)
         self.actions, self.lives = {}, defaultdict(list)
         self.kinds = {}
         self.beats, self.last_beat = Counter(), {}
-        self.seen = 0
+        self.seen, self.attached = 0, False
 
     def look(self):
         """Takes in what has come since last time."""
@@ -113,8 +126,19 @@ class Run:
         for name, beat in BEAT.findall(text):
             self.beats[name] = int(beat)
             self.last_beat[name] = time.monotonic()
+        if self.types:
+            self.type()
         if machine.ended:
             raise machine.failure(f"the machine has ended\n{self.replay()}")
+
+    def type(self):
+        """A person attaches a fuzz guest, and goes on typing whatever it does."""
+        if self.total() and not self.attached:
+            self.machine.attach("fuzz0", 120)
+            self.attached = True
+        elif self.attached and self.random.randrange(4) == 0:
+            count = self.random.randrange(1, 200)
+            self.machine.send("".join(chr(self.random.randrange(32, 127)) for _ in range(count)))
 
     def check_canaries(self):
         now = time.monotonic()
@@ -140,7 +164,7 @@ class Run:
 
     def check_console(self):
         """The console answers, and each hart still serves its canary."""
-        printed = self.machine.command("list", 120)
+        printed = "canary1" if self.service else self.machine.command("list", 120)
         if "canary1" not in printed:
             raise self.machine.failure(f"`list` did not list\n{self.replay()}")
         before = dict(self.beats)
