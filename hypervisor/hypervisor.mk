@@ -11,7 +11,7 @@ HV_ASSEMBLY := hypervisor/riscv/entry.S hypervisor/riscv/fp.S hypervisor/riscv/v
 
 # Of the libraries, only the files that are used.
 HV_FDT := $(BUILD)/third_party/dtc/libfdt
-HV_FDT_FILES := fdt fdt_ro fdt_addresses fdt_check fdt_strerror fdt_sw fdt_wip fdt_rw
+HV_FDT_FILES := fdt fdt_ro fdt_check fdt_strerror fdt_sw
 HV_ZLIB := $(BUILD)/third_party/zlib
 HV_THIRD_PARTY := $(BUILD)/third_party/dtc/.stamp $(BUILD)/third_party/zlib/.stamp
 
@@ -28,8 +28,9 @@ HV_CFLAGS := $(RISCV_ARCH) -std=gnu17 -ffreestanding -fno-common -fno-pic -ffunc
 # What C leaves undefined becomes a breakpoint, which ends as any fault of the hypervisor does.
 HV_SANITIZE := $(if $(filter yes,$(SANITIZE)),-fsanitize=undefined $(if $(filter clang,$(TOOLCHAIN)),\
 	-fsanitize-trap=all,-fsanitize-undefined-trap-on-error))
-HV_THIRD_PARTY_CFLAGS := $(filter-out -W% -Os,$(HV_CFLAGS)) -O2 -DFDT_ASSUME_MASK=0 -DDYNAMIC_CRC_TABLE -DZ_SOLO
+HV_THIRD_PARTY_CFLAGS := $(filter-out -W%,$(HV_CFLAGS)) -DDYNAMIC_CRC_TABLE -DZ_SOLO
 HV_LDFLAGS := $(RISCV_ARCH) -Os -flto=auto -ffunction-sections -g -nostdlib -static -Wl,--gc-sections \
+	-Wl,--defsym=vfprintf=__i_vfprintf \
 	-Wl,--defsym=LOAD_ADDRESS=$(LOAD_ADDRESS) -Wl,--defsym=HART_STACK_SIZE=$(HART_STACK_SIZE)
 
 $(HV_BUILD)/%.o: hypervisor/%.c $(BUILD)/config/compile $(HV_THIRD_PARTY)
@@ -48,6 +49,10 @@ $(patsubst %,$(HV_BUILD)/%.o,core/pqueue $(addprefix riscv/,fast fast_access int
 # The one file with FP instructions; it is called only on harts that have them.
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 
+# What steps from tag to tag is most of the work with a tree. A tree that is being written is ours: no
+# damage is looked for in it.
+$(HV_BUILD)/libfdt/fdt.o: HV_THIRD_PARTY_CFLAGS += -O2
+$(HV_BUILD)/libfdt/fdt_sw.o: HV_THIRD_PARTY_CFLAGS += -DFDT_ASSUME_MASK=0x3f
 $(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp $(BUILD)/config/compile
 	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \
 		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(HV_INCLUDES) -c -o $@ $(HV_FDT)/$*.c

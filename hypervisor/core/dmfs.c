@@ -18,6 +18,7 @@
  */
 #include "dmfs.h"
 #include "log.h"
+#include "tree.h"
 #include <inttypes.h>
 #include <libfdt.h>
 #include <string.h>
@@ -80,7 +81,7 @@ static struct label masked(const char *prefix, const char *name)
 static const char *get_text(const void *fdt, int node, const char *name, size_t max, bool *wrong)
 {
     int length;
-    const char *text = fdt_getprop(fdt, node, name, &length);
+    const char *text = tree_property(fdt, node, name, &length);
 
     *wrong = false;
     if (!text)
@@ -93,7 +94,7 @@ static const char *get_text(const void *fdt, int node, const char *name, size_t 
 static bool get_u32(const void *fdt, int node, const char *name, uint32_t *value)
 {
     int length;
-    const fdt32_t *cell = fdt_getprop(fdt, node, name, &length);
+    const fdt32_t *cell = tree_property(fdt, node, name, &length);
 
     if (!cell || length != sizeof(*cell))
         return false;
@@ -104,7 +105,7 @@ static bool get_u32(const void *fdt, int node, const char *name, uint32_t *value
 static bool get_u64(const void *fdt, int node, const char *name, uint64_t *value)
 {
     int length;
-    const fdt64_t *cells = fdt_getprop(fdt, node, name, &length);
+    const fdt64_t *cells = tree_property(fdt, node, name, &length);
 
     if (!cells || length != sizeof(*cells))
         return false;
@@ -114,7 +115,9 @@ static bool get_u64(const void *fdt, int node, const char *name, uint64_t *value
 
 static bool has_property(const void *fdt, int node, const char *name)
 {
-    return fdt_getprop(fdt, node, name, NULL) != NULL;
+    int length;
+
+    return tree_property(fdt, node, name, &length) != NULL;
 }
 
 /* The string of a list of strings that starts at *at; NULL past the last. */
@@ -152,12 +155,12 @@ static bool blob_stated_crc(const void *fdt, int node, uint32_t *crc)
 {
     int hash;
 
-    fdt_for_each_subnode(hash, fdt, node)
+    tree_for_each_child(hash, fdt, node)
     {
         bool wrong;
         const char *algorithm = get_text(fdt, hash, "algo", 32, &wrong);
 
-        if (strncmp(fdt_get_name(fdt, hash, NULL), "hash", 4) == 0 && algorithm &&
+        if (strncmp(tree_name(fdt, hash), "hash", 4) == 0 && algorithm &&
             strcmp(algorithm, "crc32") == 0)
             return get_u32(fdt, hash, "value", crc);
     }
@@ -205,7 +208,7 @@ static int blob_node(const struct reader *reader, const char *name)
 {
     const void *fdt = reader->image->fdt;
 
-    return fdt_subnode_offset(fdt, fdt_path_offset(fdt, "/images"), name);
+    return tree_find_child(fdt, tree_find_child(fdt, 0, "images", 6), name, strlen(name));
 }
 
 /* Finds the blob with this name for `user`, and checks it. */
@@ -285,7 +288,7 @@ static bool is_name(const char *name)
 static bool read_name(struct reader *reader, const struct label *label, int node,
                       struct capsule_config *config)
 {
-    const char *name = fdt_get_name(reader->image->fdt, node, NULL);
+    const char *name = tree_name(reader->image->fdt, node);
 
     if (!is_name(name)) {
         log_error("image: %s: the name is not one of 1 to %d letters, digits, '.', '_', '-'",
@@ -381,7 +384,7 @@ static bool read_blobs(struct reader *reader, const struct label *label, int nod
                        struct capsule_config *config)
 {
     int length, at = 0;
-    const char *list = fdt_getprop(reader->image->fdt, node, "loadables", &length);
+    const char *list = tree_property(reader->image->fdt, node, "loadables", &length);
     const char *name;
 
     config->blob_count = 0;
@@ -436,10 +439,10 @@ static bool read_pins(const void *fdt, const struct label *label, int node,
                       struct capsule_config *config)
 {
     int length, exclusive;
-    const fdt32_t *ids = fdt_getprop(fdt, node, "diosix,harts", &length);
+    const fdt32_t *ids = tree_property(fdt, node, "diosix,harts", &length);
 
     config->pinned_count = 0;
-    config->exclusive = fdt_getprop(fdt, node, "diosix,exclusive", &exclusive) != NULL;
+    config->exclusive = tree_property(fdt, node, "diosix,exclusive", &exclusive) != NULL;
     if (ids && (length < 4 || length % 4 || length / 4 > CAPSULE_PINS_MAX)) {
         log_error("image: %s: property diosix,harts is not a list of 1 to %d ids", label->text,
                   CAPSULE_PINS_MAX);
@@ -490,7 +493,7 @@ static bool read_properties(const void *fdt, const struct label *label, int node
                             struct capsule_config *config)
 {
     int length, at = 0;
-    const char *list = fdt_getprop(fdt, node, "diosix,properties", &length);
+    const char *list = tree_property(fdt, node, "diosix,properties", &length);
     const char *name;
 
     config->properties = 0;
@@ -545,9 +548,9 @@ static void visit_capsules(struct reader *reader, bool services,
     const void *fdt = reader->image->fdt;
     int node;
 
-    fdt_for_each_subnode(node, fdt, fdt_path_offset(fdt, "/configurations"))
+    tree_for_each_child(node, fdt, tree_find_child(fdt, 0, "configurations", 14))
     {
-        struct label label = masked("capsule ", fdt_get_name(fdt, node, NULL));
+        struct label label = masked("capsule ", tree_name(fdt, node));
         const char *type = read_type(fdt, node);
         struct capsule_config config = {.is_service = services};
 
@@ -564,7 +567,7 @@ static void visit_capsules(struct reader *reader, bool services,
             log_error("image: %s is left out", label.text);
             continue;
         }
-        reader->accepted[reader->accepted_count++] = fdt_get_name(fdt, node, NULL);
+        reader->accepted[reader->accepted_count++] = tree_name(fdt, node);
         visit(&config);
     }
 }
@@ -597,7 +600,7 @@ void dmfs_each_banner(const struct dmfs *image, void (*visit)(const char *text, 
     struct reader reader = {.image = image};
     struct label label = masked("banner", "");
     int length, at = 0;
-    const char *list = fdt_getprop(image->fdt, 0, "diosix,banners", &length);
+    const char *list = tree_property(image->fdt, 0, "diosix,banners", &length);
     const char *name;
 
     while (list && (name = next_string(list, length, &at))) {
@@ -640,9 +643,9 @@ static const char *tree_fault(const void *bytes, size_t limit)
         return "it has no property diosix,version";
     if (version != DMFS_VERSION)
         return "it is of another version than 1";
-    if (fdt_path_offset(bytes, "/images") < 0)
+    if (tree_find_child(bytes, 0, "images", 6) < 0)
         return "it has no node /images";
-    if (fdt_path_offset(bytes, "/configurations") < 0)
+    if (tree_find_child(bytes, 0, "configurations", 14) < 0)
         return "it has no node /configurations";
     return NULL;
 }
@@ -653,7 +656,7 @@ static size_t image_end(const struct dmfs *image)
     size_t end = fdt_totalsize(image->fdt);
     int node;
 
-    fdt_for_each_subnode(node, image->fdt, fdt_path_offset(image->fdt, "/images"))
+    tree_for_each_child(node, image->fdt, tree_find_child(image->fdt, 0, "images", 6))
     {
         uint64_t start, size;
 
@@ -674,4 +677,9 @@ enum error dmfs_open(struct dmfs *image, const void *bytes, size_t limit)
     *image = (struct dmfs){bytes, limit, align_up(fdt_totalsize(bytes), 4)};
     image->size = image_end(image);
     return OK;
+}
+
+void dmfs_moved(struct dmfs *image, const void *bytes)
+{
+    image->fdt = bytes;
 }

@@ -23,6 +23,9 @@ struct dmfs {
  * image->size is then the number of bytes that it takes. */
 enum error dmfs_open(struct dmfs *image, const void *bytes, size_t limit);
 
+/* All bytes of the image are now at another address, which is a multiple of 8. */
+void dmfs_moved(struct dmfs *image, const void *bytes);
+
 /* Calls `visit` for each good banner (text). */
 void dmfs_each_banner(const struct dmfs *image, void (*visit)(const char *text, size_t size));
 

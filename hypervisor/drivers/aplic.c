@@ -10,6 +10,7 @@
 #include "devicetree.h"
 #include "hart_table.h"
 #include "mmio.h"
+#include "tree.h"
 #include <libfdt.h>
 
 /* 4.5: the domain's registers. */
@@ -54,7 +55,7 @@ static bool read_harts(const void *fdt, int node)
     struct devicetree_cursor cursor = {0};
     struct devicetree_line line;
     int length, place;
-    const fdt32_t *list = fdt_getprop(fdt, node, "riscv,hart-indexes", &length);
+    const fdt32_t *list = tree_property(fdt, node, "riscv,hart-indexes", &length);
 
     for (unsigned i = 0; devicetree_next_line(fdt, node, &cursor, &line); i++) {
         uint32_t index = list && i < (unsigned)length / 4 ? fdt32_to_cpu(list[i]) : i;
@@ -73,9 +74,8 @@ static bool read_harts(const void *fdt, int node)
 static bool find_imsics(const void *fdt, int node)
 {
     uint32_t phandle;
-    int parent = devicetree_u32(fdt, node, "msi-parent", &phandle)
-                     ? fdt_node_offset_by_phandle(fdt, phandle)
-                     : -1;
+    int parent =
+        devicetree_u32(fdt, node, "msi-parent", &phandle) ? tree_by_phandle(fdt, phandle) : -1;
 
     return parent >= 0 && devicetree_is_compatible(fdt, parent, imsic.compatible) &&
            imsic.probe(fdt, parent);
@@ -128,10 +128,10 @@ static bool passes(const void *fdt, int node)
 {
     int length;
     const fdt32_t *children =
-        probed < 0 ? NULL : fdt_getprop(fdt, probed, "riscv,children", &length);
+        probed < 0 ? NULL : tree_property(fdt, probed, "riscv,children", &length);
 
     for (int i = 0; children && i < length / 4; i++) {
-        if (fdt_node_offset_by_phandle(fdt, fdt32_to_cpu(children[i])) == node)
+        if (tree_by_phandle(fdt, fdt32_to_cpu(children[i])) == node)
             return true;
     }
     return probed >= 0 && node == probed;

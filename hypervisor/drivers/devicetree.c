@@ -1,4 +1,5 @@
 #include "devicetree.h"
+#include "tree.h"
 #include <libfdt.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ static uint64_t read_cells(const uint8_t *bytes, int cells)
 bool devicetree_u32(const void *fdt, int node, const char *name, uint32_t *value)
 {
     int length;
-    const void *data = fdt_getprop(fdt, node, name, &length);
+    const void *data = tree_property(fdt, node, name, &length);
 
     if (!data || length != 4)
         return false;
@@ -25,7 +26,7 @@ bool devicetree_u32(const void *fdt, int node, const char *name, uint32_t *value
 bool devicetree_u64(const void *fdt, int node, const char *name, uint64_t *value)
 {
     int length;
-    const void *data = fdt_getprop(fdt, node, name, &length);
+    const void *data = tree_property(fdt, node, name, &length);
 
     if (!data || (length != 4 && length != 8))
         return false;
@@ -36,7 +37,7 @@ bool devicetree_u64(const void *fdt, int node, const char *name, uint64_t *value
 const char *devicetree_string(const void *fdt, int node, const char *name)
 {
     int length;
-    const char *data = fdt_getprop(fdt, node, name, &length);
+    const char *data = tree_property(fdt, node, name, &length);
 
     return data && length > 0 && data[length - 1] == '\0' ? data : NULL;
 }
@@ -44,28 +45,62 @@ const char *devicetree_string(const void *fdt, int node, const char *name)
 bool devicetree_is_okay(const void *fdt, int node)
 {
     int length;
-    const char *status = fdt_getprop(fdt, node, "status", &length);
+    const char *status = tree_property(fdt, node, "status", &length);
 
     if (!status)
         return true;
     return (length == 5 && !memcmp(status, "okay", 5)) || (length == 3 && !memcmp(status, "ok", 3));
 }
 
-bool devicetree_is_compatible(const void *fdt, int node, const char *const *compatible)
+bool devicetree_is_one_of(const char *name, const char *const *names)
 {
-    for (; *compatible; compatible++) {
-        if (fdt_stringlist_search(fdt, node, "compatible", *compatible) >= 0)
+    while (*names && (**names != *name || strcmp(name, *names)))
+        names++;
+    return *names != NULL;
+}
+
+const char *devicetree_compatible(const void *fdt, int node, size_t *at)
+{
+    int length;
+    const char *list = tree_property(fdt, node, "compatible", &length);
+
+    if (!list || *at >= (size_t)length)
+        return NULL;
+    const char *name = list + *at;
+    size_t left = (size_t)length - *at, size = strnlen(name, left);
+
+    *at += size + 1;
+    return size < left ? name : NULL;
+}
+
+bool devicetree_is_compatible(const void *fdt, int node, const char *const *names)
+{
+    const char *name;
+
+    for (size_t at = 0; (name = devicetree_compatible(fdt, node, &at));) {
+        if (devicetree_is_one_of(name, names))
             return true;
     }
     return false;
+}
+
+/* 2.3.5, with what counts where nothing is said; -1 when it makes no sense. */
+static int cells_of(const void *fdt, int bus, const char *name, int otherwise)
+{
+    int length;
+    const void *cells = tree_property(fdt, bus, name, &length);
+
+    if (!cells)
+        return otherwise;
+    return length == 4 && fdt32_ld(cells) <= FDT_MAX_NCELLS ? (int)fdt32_ld(cells) : -1;
 }
 
 /* How many cells an address and a size have on the bus that the node is. Buses with addresses
  * of three cells (PCI) are not for us. */
 static bool bus_cells(const void *fdt, int bus, int *address, int *size)
 {
-    *address = fdt_address_cells(fdt, bus);
-    *size = fdt_size_cells(fdt, bus);
+    *address = cells_of(fdt, bus, "#address-cells", 2);
+    *size = cells_of(fdt, bus, "#size-cells", 1);
     return *address >= 1 && *address <= 2 && *size >= 0 && *size <= 2;
 }
 
@@ -73,7 +108,7 @@ static bool bus_cells(const void *fdt, int bus, int *address, int *size)
 static bool translate(const void *fdt, int bus, int parent, uint64_t *base, uint64_t size)
 {
     int address, sizes, above, unused, length;
-    const uint8_t *ranges = fdt_getprop(fdt, bus, "ranges", &length);
+    const uint8_t *ranges = tree_property(fdt, bus, "ranges", &length);
 
     if (!ranges || !bus_cells(fdt, bus, &address, &sizes) ||
         !bus_cells(fdt, parent, &above, &unused))
@@ -97,8 +132,8 @@ static bool translate(const void *fdt, int bus, int parent, uint64_t *base, uint
 
 bool devicetree_reg(const void *fdt, int node, unsigned index, uint64_t *base, uint64_t *size)
 {
-    int address, sizes, length, bus = fdt_parent_offset(fdt, node);
-    const uint8_t *reg = fdt_getprop(fdt, node, "reg", &length);
+    int address, sizes, length, bus = tree_parent(fdt, node);
+    const uint8_t *reg = tree_property(fdt, node, "reg", &length);
 
     if (!reg || bus < 0 || !bus_cells(fdt, bus, &address, &sizes))
         return false;
@@ -108,7 +143,7 @@ bool devicetree_reg(const void *fdt, int node, unsigned index, uint64_t *base, u
         return false;
     *base = read_cells(reg + index * entry, address);
     *size = read_cells(reg + index * entry + 4 * address, sizes);
-    for (int parent; (parent = fdt_parent_offset(fdt, bus)) >= 0; bus = parent) {
+    for (int parent; (parent = tree_parent(fdt, bus)) >= 0; bus = parent) {
         if (!translate(fdt, bus, parent, base, *size))
             return false;
     }
@@ -124,14 +159,14 @@ bool devicetree_next_line(const void *fdt, int node, struct devicetree_cursor *c
                           struct devicetree_line *line)
 {
     int length;
-    const uint8_t *lines = fdt_getprop(fdt, node, "interrupts-extended", &length);
+    const uint8_t *lines = tree_property(fdt, node, "interrupts-extended", &length);
 
     /* A hart's own interrupt controller has one cell (riscv,cpu-intc); so has, by the same
      * measure, a place whose phandle leads nowhere. */
     if (!lines || cursor->offset + 8 > (size_t)length)
         return false;
-    int controller = fdt_node_offset_by_phandle(fdt, read_cells(lines + cursor->offset, 1));
-    int cpu = controller < 0 ? -1 : fdt_parent_offset(fdt, controller);
+    int controller = tree_by_phandle(fdt, read_cells(lines + cursor->offset, 1));
+    int cpu = controller < 0 ? -1 : tree_parent(fdt, controller);
 
     line->cause = read_cells(lines + cursor->offset + 4, 1);
     line->leads_to_hart = cpu >= 0 && devicetree_hart_id(fdt, cpu, &line->hart_id);

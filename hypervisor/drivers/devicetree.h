@@ -1,8 +1,8 @@
 /*
- * What drivers and the platform read from the host's device tree, beyond libfdt: numbers,
- * addresses translated to the root's, and which hart an interrupt line leads to (Devicetree
- * specification 0.4). Nothing in the tree is trusted: lengths are checked, and what makes no sense
- * is as if it were absent.
+ * What drivers and the platform read from the host's device tree: beyond tree.h: numbers, addresses
+ * translated to the root's, and which hart an interrupt line leads to (Devicetree specification
+ * 0.4). Nothing in the tree is trusted: lengths are checked, and what makes no sense is as if it
+ * were absent.
  */
 #ifndef DRIVERS_DEVICETREE_H
 #define DRIVERS_DEVICETREE_H
@@ -19,8 +19,11 @@ bool devicetree_u64(const void *fdt, int node, const char *name, uint64_t *value
 const char *devicetree_string(const void *fdt, int node, const char *name);
 /* `status`: absent, "okay" or "ok" (2.3.4). */
 bool devicetree_is_okay(const void *fdt, int node);
-/* Does `compatible` name one of these? The list ends with NULL. */
-bool devicetree_is_compatible(const void *fdt, int node, const char *const *compatible);
+/* The string of `compatible` at *at, which then is behind it; NULL behind the last (2.3.1). */
+const char *devicetree_compatible(const void *fdt, int node, size_t *at);
+/* Is it one of the names, which end with NULL? Is one of `compatible`? */
+bool devicetree_is_one_of(const char *name, const char *const *names);
+bool devicetree_is_compatible(const void *fdt, int node, const char *const *names);
 /* The i-th region in `reg`, as the harts address it: translated through the ranges of all
  * buses above (2.3.8). False if there is none or a bus does not pass it on. */
 bool devicetree_reg(const void *fdt, int node, unsigned index, uint64_t *base, uint64_t *size);

@@ -19,6 +19,7 @@
 #include "port.h"
 #include "sched.h"
 #include "stack.h"
+#include "tree.h"
 #include "version.h"
 #include "world.h"
 #include <libfdt.h>
@@ -58,7 +59,7 @@ __attribute__((noreturn)) void boot_secondary(uint64_t hart_id)
     struct hart *hart = port_hart();
     (void)hart_id;
     faults_hart_comes(hart);
-    features_probe(&hart->arch.features);
+    features_probe(&hart->arch.features, (void *)hart->arch.stack_low);
     hart->runs_guests = hart->arch.features.s;
     if (atomic_exchange(&hart->arch.decided, 1) != 0)
         port_halt();
@@ -171,15 +172,17 @@ static void create_capsule(const struct capsule_config *config)
         log_error("capsule %s is left out", config->name);
 }
 
-/* The image goes to the top of memory, so that what is free is in one piece, and on a back end that
- * does not translate, a guest that is linked to a fixed address (0x8020_0000 is what boards agree
- * on) finds it free. It stays where it is if there is no room for a second copy. */
-static const void *move_to_top(const void *bytes, size_t size)
+/* Where the image goes, so that what is free is in one piece; NULL if there is no room for a second
+ * copy. On a back end that does not translate it is the top of memory, for a guest that is linked
+ * to a fixed address (0x8020_0000 is what boards agree on) must find that free. Otherwise it is the
+ * bottom, and the top is left to large guests, which are mapped best at whole gigabytes. */
+static void *place_for_image(size_t size)
 {
     struct hpa to;
+    if (!port_capsule_ram().identity)
+        return memory_alloc_pages(size);
     if (memory_alloc(align_up(size, PAGE_SIZE), PAGE_SIZE, MEMORY_HYPERVISOR, &to) != OK)
-        return bytes;
-    memcpy(hpa_pointer(to), bytes, size);
+        return NULL;
     return hpa_pointer(to);
 }
 
@@ -203,12 +206,14 @@ static void give_back(const void *bytes, size_t size)
         memory_free(hpa(start), end - start, MEMORY_HYPERVISOR);
 }
 
-static bool open_moved(struct dmfs *image, const void *bytes, size_t size)
+static void move_image(struct dmfs *image, size_t size)
 {
-    const void *moved = move_to_top(bytes, size);
-    if (moved != bytes)
-        give_back(bytes, size);
-    return dmfs_open(image, moved, size) == OK;
+    const void *bytes = image->fdt;
+    void *place = place_for_image(size);
+    if (place == NULL)
+        return;
+    dmfs_moved(image, memcpy(place, bytes, size));
+    give_back(bytes, size);
 }
 
 /* The image that a boot loader passed replaces the built-in one, unless it is damaged. */
@@ -217,9 +222,10 @@ static bool open_passed_image(struct dmfs *image)
     uint64_t start, size;
     if (!platform_initrd(&start, &size))
         return false;
-    const void *bytes = hpa_pointer(hpa(start));
-    if (dmfs_open(image, bytes, size) == OK)
-        return open_moved(image, bytes, size);
+    if (dmfs_open(image, hpa_pointer(hpa(start)), size) == OK) {
+        move_image(image, size);
+        return true;
+    }
     log_error("the image passed as initrd is not usable; using the built-in one");
     return false;
 }
@@ -229,9 +235,11 @@ static bool open_passed_image(struct dmfs *image)
 static bool open_builtin_image(struct dmfs *image)
 {
     size_t size = (size_t)(dmfs_end - dmfs_start);
+    if (dmfs_open(image, dmfs_start, size) != OK)
+        return false;
     if (port_capsule_ram().identity)
-        return open_moved(image, dmfs_start, size);
-    return dmfs_open(image, dmfs_start, size) == OK;
+        move_image(image, size);
+    return true;
 }
 
 static bool open_image(struct dmfs *image)
@@ -255,15 +263,29 @@ static void keep_clear_for_guests(void)
     memory_keep_clear(hpa_of(hypervisor_area_end), end);
 }
 
+/* Without memory for an index, it takes longer. */
+static void read_image(const struct dmfs *image)
+{
+    struct dmfs_filter filter = {bootargs.no_services, bootargs.no_guests};
+    struct tree_index *index = memory_alloc_pages(sizeof *index);
+    if (index != NULL)
+        tree_remember(image->fdt, index);
+    dmfs_each_banner(image, print_banner);
+    report_harts();
+    dmfs_each_capsule(image, filter, create_capsule);
+    tree_forget();
+    if (index != NULL)
+        memory_free_pages(index, sizeof *index);
+}
+
 static void start_capsules(void)
 {
     struct dmfs image;
-    struct dmfs_filter filter = {bootargs.no_services, bootargs.no_guests};
+    if (!port_capsule_ram().identity)
+        keep_clear_for_guests(); /* none is linked to a fixed address */
     if (!open_image(&image))
         panic("there is no usable image: nothing to run");
-    dmfs_each_banner(&image, print_banner);
-    report_harts();
-    dmfs_each_capsule(&image, filter, create_capsule);
+    read_image(&image);
     keep_clear_for_guests();
     unsigned started = 0;
     for (unsigned i = 0; i < capsule_count; i++)
@@ -291,7 +313,7 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     init_hart(&boot_hart, hart_id);
     boot_hart.arch.stack_low = (uintptr_t)boot_stack_low;
     boot_hart.arch.stack_high = (uintptr_t)boot_stack_high;
-    features_probe(&boot_hart.arch.features);
+    features_probe(&boot_hart.arch.features, boot_stack_low);
     boot_hart.runs_guests = boot_hart.arch.features.s;
     atomic_store(&boot_hart.arch.decided, 1);
     atomic_store(&boot_hart.online, true);

@@ -58,13 +58,14 @@ start:
     amoswap.w.aqrl t1, t1, (t0)
     bnez t1, secondary
 
-    la t0, bss_start
+    la t0, bss_start               /* both ends are multiples of 64 */
     la t1, bss_end
-1:  bgeu t0, t1, 2f
-    sd zero, (t0)
-    addi t0, t0, 8
-    j 1b
-2:  la tp, boot_hart
+1:  .irp n, 0,8,16,24,32,40,48,56
+    sd zero, \n(t0)
+    .endr
+    addi t0, t0, 64
+    bltu t0, t1, 1b
+    la tp, boot_hart
     la sp, boot_stack_high
     call boot_main                 /* (hart id, device tree); does not return */
 

@@ -3,6 +3,7 @@
  * Sstc, and stimecmp traps) or too little.
  */
 #include "features.h"
+#include "addr.h"
 #include "csr.h"
 #include "unlisted.h"
 
@@ -35,6 +36,24 @@ static bool probe_zawrs(void)
 {
     uint64_t unused = 0;
     return try_instruction(".word 0x01d00073", 0, unused);
+}
+
+/* How much of the page cbo.zero clears around an address in it ("CMO" 1.0.1, 2.5): a power of two
+ * of bytes, from there on. More than an eighth of the page is not believed. */
+static unsigned probe_zero_block(void *page)
+{
+    const unsigned first = PAGE_SIZE / 8 / sizeof(uint64_t);
+    volatile uint64_t *words = page;
+    unsigned count = 0;
+    for (unsigned i = 0; i < 2 * first; i++)
+        words[i] = UINT64_MAX;
+    register uint64_t address __asm__("a0") = (uintptr_t)&words[first];
+    if (!try_instruction(".word 0x0045200f", 0, address)) /* cbo.zero (a0) */
+        return 0;
+    while (count < first && words[first + count] == 0)
+        count++;
+    bool whole = words[first - 1] == UINT64_MAX && (count & (count - 1)) == 0;
+    return whole ? count * sizeof(uint64_t) : 0;
 }
 
 /* 3.7.1.1: with the entry off, all ones read back as the address bits that exist, and the lowest
@@ -132,7 +151,7 @@ static bool probe_svadu(bool h)
     return (csr_read(CSR_HENVCFG) & ENVCFG_ADUE) != 0;
 }
 
-void features_probe(struct hart_features *features)
+void features_probe(struct hart_features *features, void *scratch)
 {
     uint64_t value, misa = csr_read(CSR_MISA);
     *features = (struct hart_features){
@@ -143,6 +162,7 @@ void features_probe(struct hart_features *features)
         .v = misa_has(misa, 'V'),
         .time = csr_try_read(CSR_TIME, &value),
         .zawrs = probe_zawrs(),
+        .zero_block = probe_zero_block(scratch),
         .menvcfg = csr_try_read(CSR_MENVCFG, &value),
         .mcounteren = csr_try_read(CSR_MCOUNTEREN, &value),
         .stateen = csr_try_read(CSR_MSTATEEN0, &value),

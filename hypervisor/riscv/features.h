@@ -5,8 +5,9 @@
 #include "hart_arch.h"
 
 /* Fills `features` for the hart that runs this, by trying. At boot, before any guest: it spoils
- * mepc, mcause, mtval, PMP and VS-mode's registers, and leaves stimecmp silent. */
-void features_probe(struct hart_features *features);
+ * mepc, mcause, mtval, PMP, VS-mode's registers and the page `scratch`, and leaves stimecmp
+ * silent. */
+void features_probe(struct hart_features *features, void *scratch);
 
 /* Can a vCPU that began on a hart with the one run on a hart with the other? */
 bool features_fit(const struct hart_features *one, const struct hart_features *other);

@@ -22,6 +22,7 @@ struct hart_features {
     uint64_t pmp_granularity; /* bytes */
     uint64_t vlenb;           /* bytes in a vector register; 0 without V */
     unsigned vmid_bits;
+    unsigned zero_block; /* bytes that cbo.zero clears; 0 without Zicboz */
 };
 
 struct hart_arch {

@@ -33,8 +33,8 @@ enum need {
 };
 
 struct extension {
-    const char *name;
-    enum need need; /* what must have been found by trying */
+    char name[13];
+    uint8_t need; /* enum need: what must have been found by trying */
 };
 
 /* In canonical order (Unprivileged ISA, chapter "ISA Extension Naming Conventions"). */
@@ -207,14 +207,25 @@ static bool same(const char *name, const char *text, size_t length)
     return i == length && name[i] == '\0';
 }
 
-/* Places are few and names short: no need for anything better. COUNT: there is none. */
+/* Most lists are in the table's order, more or less, so the search begins behind what was found
+ * last. COUNT: there is none. */
+static size_t find_after(size_t last, const char *text, size_t length)
+{
+    char first = length > 0 ? lower(text[0]) : '\0', second = length > 1 ? lower(text[1]) : '\0';
+
+    for (size_t left = COUNT, place = last; left > 0; left--) {
+        place = place + 1 < COUNT ? place + 1 : 0;
+        const char *name = table[place].name;
+
+        if (name[0] == first && name[1] == second && same(name, text, length))
+            return place;
+    }
+    return COUNT;
+}
+
 static size_t find(const char *text, size_t length)
 {
-    size_t place = 0;
-
-    while (place < COUNT && !same(table[place].name, text, length))
-        place++;
-    return place;
+    return find_after(COUNT - 1, text, length);
 }
 
 bool isa_has(const struct isa *isa, const char *name)
@@ -222,12 +233,20 @@ bool isa_has(const struct isa *isa, const char *name)
     return has(isa, find(name, strlen(name)));
 }
 
+/* The place of what was added; if it is none of ours, `last`. */
+static size_t add_after(size_t last, struct isa *isa, const char *text, size_t length)
+{
+    size_t place = find_after(last, text, length);
+
+    if (place == COUNT)
+        return last;
+    isa->bits[place / 64] |= 1UL << place % 64;
+    return place;
+}
+
 static void add(struct isa *isa, const char *text, size_t length)
 {
-    size_t place = find(text, length);
-
-    if (place < COUNT)
-        isa->bits[place / 64] |= 1UL << place % 64;
+    add_after(COUNT - 1, isa, text, length);
 }
 
 static void add_sum(struct isa *isa, const char *text, size_t length)
@@ -287,6 +306,7 @@ static bool starts_name(char c)
 struct isa isa_of_string(const char *string)
 {
     struct isa isa = {{0}};
+    size_t last = COUNT - 1;
 
     if (strnlen(string, 4) < 4 || !same("rv64", string, 4))
         return isa;
@@ -297,7 +317,7 @@ struct isa isa_of_string(const char *string)
             length = 2;
         } else if (starts_name(*text)) {
             length = strcspn(text, "_");
-            add(&isa, text, without_version(text, length));
+            last = add_after(last, &isa, text, without_version(text, length));
         } else if (*text != '_') {
             add_sum(&isa, text, 1);
             length = 1 + version_length(text + 1);
@@ -310,13 +330,14 @@ struct isa isa_of_string(const char *string)
 struct isa isa_of_list(const char *list, size_t size)
 {
     struct isa isa = {{0}};
+    size_t last = COUNT - 1;
 
     while (size > 0) {
         size_t length = strnlen(list, size);
 
         if (length == size)
             break; /* the last one has no NUL: it is damaged */
-        add(&isa, list, length);
+        last = add_after(last, &isa, list, length);
         list += length + 1;
         size -= length + 1;
     }
@@ -389,11 +410,14 @@ static const char *read_removals(const char *names, struct isa *removed)
 {
     struct isa stays = {{0}};
 
+    names += strspn(names, " ,");
+    if (!*names)
+        return NULL;
     for (const char *name = fixed; *name; name += strspn(name, " ")) {
         add(&stays, name, strcspn(name, " "));
         name += strcspn(name, " ");
     }
-    for (names += strspn(names, " ,"); *names; names += strspn(names, " ,")) {
+    for (; *names; names += strspn(names, " ,")) {
         size_t length = strcspn(names, " ,"), place = COUNT;
 
         if (*names == '-')
@@ -421,7 +445,7 @@ const char *isa_remove(struct isa *isa, const char *names)
     struct isa removed = {{0}};
     const char *wrong = read_removals(names, &removed);
 
-    if (wrong)
+    if (wrong || !(removed.bits[0] | removed.bits[1]))
         return wrong;
     add_dependents(&removed);
     unsigned lost = lost_needs(&removed);

@@ -11,6 +11,7 @@
 #include "machine.h"
 #include "memory.h"
 #include "seed.h"
+#include "tree.h"
 #include <libfdt.h>
 #include <string.h>
 
@@ -75,9 +76,9 @@ static void reserve_entries(void)
 
 static bool read_memory(void)
 {
-    int node, reserved = fdt_path_offset(tree, "/reserved-memory");
+    int node, reserved = tree_find_child(tree, 0, "reserved-memory", 15);
 
-    fdt_for_each_subnode(node, tree, 0)
+    tree_for_each_child(node, tree, 0)
     {
         if (is_memory(node))
             each_region(node, memory_add);
@@ -89,7 +90,7 @@ static bool read_memory(void)
         memory_reserve(hpa(initrd_start), initrd_size, MEMORY_HYPERVISOR);
     reserve_entries();
     if (reserved >= 0) {
-        fdt_for_each_subnode(node, tree, reserved)
+        tree_for_each_child(node, tree, reserved)
         {
             if (devicetree_is_okay(tree, node))
                 each_region(node, reserve);
@@ -102,12 +103,12 @@ static bool read_memory(void)
 
 static void read_chosen(void)
 {
-    int chosen = fdt_path_offset(tree, "/chosen");
+    int chosen = tree_find_child(tree, 0, "chosen", 6);
     const char *words = chosen < 0 ? NULL : devicetree_string(tree, chosen, "bootargs");
     uint64_t end;
 
     int length;
-    const uint8_t *seed = chosen < 0 ? NULL : fdt_getprop(tree, chosen, "rng-seed", &length);
+    const uint8_t *seed = chosen < 0 ? NULL : tree_property(tree, chosen, "rng-seed", &length);
 
     if (seed)
         seed_init(seed, (size_t)length);
@@ -123,7 +124,7 @@ static void read_chosen(void)
 static struct isa read_isa(int cpu)
 {
     int length;
-    const char *list = fdt_getprop(tree, cpu, "riscv,isa-extensions", &length);
+    const char *list = tree_property(tree, cpu, "riscv,isa-extensions", &length);
     const char *string = devicetree_string(tree, cpu, "riscv,isa");
 
     if (list && length > 0)
@@ -173,13 +174,13 @@ static void add_hart(int cpu)
 
 static bool read_harts(void)
 {
-    int cpu, cpus = fdt_path_offset(tree, "/cpus");
+    int cpu, cpus = tree_find_child(tree, 0, "cpus", 4);
     bool has_timebase = cpus >= 0 && devicetree_u64(tree, cpus, "timebase-frequency", &timebase);
 
     if (cpus < 0)
         return false;
     mmu_type = sizeof mmu_types / sizeof mmu_types[0] - 1;
-    fdt_for_each_subnode(cpu, tree, cpus)
+    tree_for_each_child(cpu, tree, cpus)
     {
         /* Old trees have the frequency in each hart's node. */
         if (!has_timebase)
@@ -243,14 +244,14 @@ const char *platform_mmu_type(void)
  * 0.4, 3.6); negative if there is none. */
 static int stdout_node(void)
 {
-    int chosen = fdt_path_offset(tree, "/chosen");
+    int chosen = tree_find_child(tree, 0, "chosen", 6);
     const char *path = chosen < 0 ? NULL : devicetree_string(tree, chosen, "stdout-path");
 
     if (!path)
         return -1;
     const char *colon = strchr(path, ':');
 
-    return fdt_path_offset_namelen(tree, path, colon ? (int)(colon - path) : (int)strlen(path));
+    return tree_find(tree, path, colon ? (size_t)(colon - path) : strlen(path));
 }
 
 static void find_serial(void)
@@ -261,7 +262,7 @@ static void find_serial(void)
         serial_node = node;
         return;
     }
-    for (node = fdt_next_node(tree, -1, NULL); node >= 0; node = fdt_next_node(tree, node, NULL)) {
+    for (node = tree_next(tree, -1); node >= 0; node = tree_next(tree, node)) {
         if (devicetree_is_okay(tree, node) && serial_init(tree, node)) {
             serial_node = node;
             return;
@@ -269,25 +270,37 @@ static void find_serial(void)
     }
 }
 
-static void probe_node(int node)
+/* The driver that knows the name looks at the node. False: there is none. */
+static bool probe_as(int node, const char *name)
 {
     for (unsigned i = 0; i < sizeof timer_drivers / sizeof timer_drivers[0]; i++) {
-        if (devicetree_is_compatible(tree, node, timer_drivers[i]->compatible))
-            timer_drivers[i]->probe(tree, node);
+        if (devicetree_is_one_of(name, timer_drivers[i]->compatible))
+            return timer_drivers[i]->probe(tree, node), true;
     }
     for (unsigned i = 0; i < sizeof controllers / sizeof controllers[0]; i++) {
-        if (devicetree_is_compatible(tree, node, controllers[i]->compatible))
-            controllers[i]->probe(tree, node);
+        if (devicetree_is_one_of(name, controllers[i]->compatible))
+            return controllers[i]->probe(tree, node), true;
     }
-    if (!power && devicetree_is_compatible(tree, node, power_sifive_test.compatible) &&
-        power_sifive_test.probe(tree, node))
+    if (!devicetree_is_one_of(name, power_sifive_test.compatible))
+        return false;
+    if (!power && power_sifive_test.probe(tree, node))
         power = &power_sifive_test;
+    return true;
+}
+
+/* By the first of its names, the most specific, that some driver knows. */
+static void probe_node(int node)
+{
+    const char *name;
+    size_t at = 0;
+
+    while ((name = devicetree_compatible(tree, node, &at)) && !probe_as(node, name))
+        ;
 }
 
 static bool find_devices(void)
 {
-    for (int node = fdt_next_node(tree, -1, NULL); node >= 0;
-         node = fdt_next_node(tree, node, NULL)) {
+    for (int node = tree_next(tree, -1); node >= 0; node = tree_next(tree, node)) {
         if (devicetree_is_okay(tree, node))
             probe_node(node);
     }
@@ -304,11 +317,11 @@ static bool find_devices(void)
 /* The controller that a node's `interrupts` go to (Devicetree 0.4, 2.4.1); negative if none. */
 static int interrupt_parent(int node)
 {
-    for (; node >= 0; node = fdt_parent_offset(tree, node)) {
+    for (; node >= 0; node = tree_parent(tree, node)) {
         uint32_t phandle;
 
         if (devicetree_u32(tree, node, "interrupt-parent", &phandle))
-            return fdt_node_offset_by_phandle(tree, phandle);
+            return tree_by_phandle(tree, phandle);
     }
     return -1;
 }
@@ -329,11 +342,11 @@ static bool has_routed(const struct interrupt_driver *driver, int parent, unsign
 static void connect_serial(void)
 {
     int length, parent = interrupt_parent(serial_node);
-    const fdt32_t *cells = fdt_getprop(tree, serial_node, "interrupts", &length);
+    const fdt32_t *cells = tree_property(tree, serial_node, "interrupts", &length);
 
-    if (!cells && (cells = fdt_getprop(tree, serial_node, "interrupts-extended", &length)) &&
+    if (!cells && (cells = tree_property(tree, serial_node, "interrupts-extended", &length)) &&
         length >= 8) {
-        parent = fdt_node_offset_by_phandle(tree, fdt32_to_cpu(*cells++));
+        parent = tree_by_phandle(tree, fdt32_to_cpu(*cells++));
         length -= 4;
     }
     if (!cells || length < 4 || parent < 0)
@@ -381,13 +394,8 @@ static bool is_sound(const void *fdt)
            fdt_check_full(fdt, fdt_totalsize(fdt)) == 0;
 }
 
-bool platform_init(const void *fdt)
+static bool read_tree(void)
 {
-    if (!is_sound(fdt)) {
-        log_error("there is no device tree, or it is damaged");
-        return false;
-    }
-    tree = fdt;
     find_serial();
     read_chosen();
     if (!read_harts() || !read_memory()) {
@@ -401,6 +409,22 @@ bool platform_init(const void *fdt)
     if (serial_node >= 0)
         connect_serial();
     return true;
+}
+
+bool platform_init(const void *fdt)
+{
+    struct tree_index index; /* nobody asks for anything later */
+
+    if (!is_sound(fdt)) {
+        log_error("there is no device tree, or it is damaged");
+        return false;
+    }
+    tree = fdt;
+    tree_remember(fdt, &index);
+    bool usable = read_tree();
+
+    tree_forget();
+    return usable;
 }
 
 const void *platform_fdt(void)

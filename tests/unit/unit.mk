@@ -23,7 +23,7 @@ test_memory_SOURCES := hypervisor/core/lock.c hypervisor/hosted/log.c
 test_pqueue_SOURCES := hypervisor/core/pqueue.c
 $(UNIT)/test_pqueue.d/hypervisor/core/pqueue.o: UNIT_EXTRA := -fsanitize-coverage=trace-pc
 test_error_SOURCES := hypervisor/core/error.c
-test_dmfs_SOURCES := hypervisor/core/dmfs.c
+test_dmfs_SOURCES := hypervisor/core/dmfs.c hypervisor/core/tree.c
 test_dmfs_LIBS := -lfdt -lz -Wl,--wrap=crc32
 test_loader_SOURCES := hypervisor/core/loader.c
 test_bootargs_SOURCES := hypervisor/core/bootargs.c
@@ -61,9 +61,12 @@ test_isa_SOURCES := hypervisor/riscv/isa.c
 test_isa_CFLAGS := $(UNIT_RISCV)
 test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/seed.c hypervisor/riscv/isa.c hypervisor/riscv/serial.c \
 	$(wildcard hypervisor/drivers/*.c) hypervisor/core/memory.c hypervisor/core/lock.c \
-	hypervisor/core/ring.c hypervisor/core/error.c hypervisor/hosted/log.c $(UNIT_FDT)
+	hypervisor/core/ring.c hypervisor/core/error.c hypervisor/core/tree.c hypervisor/hosted/log.c $(UNIT_FDT)
 test_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
 $(UNIT)/test_platform: | $(UNIT_TREES)
+test_tree_SOURCES := hypervisor/core/tree.c $(UNIT_FDT)
+test_tree_CFLAGS := $(UNIT_HOSTED) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
+$(UNIT)/test_tree: | $(UNIT_TREES)
 
 test_serial_SOURCES := hypervisor/riscv/serial.c hypervisor/core/ring.c hypervisor/core/lock.c hypervisor/hosted/log.c
 test_serial_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
@@ -110,7 +113,7 @@ test_capsule_SOURCES := $(UNIT_LIFE)
 test_capsule_LIBS := -lpthread
 test_ownership_SOURCES := $(UNIT_LIFE) hypervisor/core/ownership.c
 test_ownership_LIBS := -lpthread
-test_faults_SOURCES := $(UNIT_LIFE) hypervisor/core/dmfs.c
+test_faults_SOURCES := $(UNIT_LIFE) hypervisor/core/dmfs.c hypervisor/core/tree.c
 test_faults_CFLAGS := $(UNIT_HOSTED) -DUNIT_DATA='"$(UNIT_DATA)"'
 test_faults_LIBS := -lpthread -lfdt -lz
 $(UNIT)/test_faults: | $(UNIT_DATA)/faults.dmfs

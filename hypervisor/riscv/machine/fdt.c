@@ -338,7 +338,8 @@ enum error machine_fdt(struct capsule *capsule, void *buffer, size_t size, uint6
                        uint64_t initrd_end)
 {
     struct writer writer = {.fdt = buffer};
-    note(&writer, fdt_create(buffer, (int)size));
+    /* Looking for each name among those before would take longer than all the rest. */
+    note(&writer, fdt_create_with_flags(buffer, (int)size, FDT_CREATE_FLAG_NO_NAME_DEDUP));
     if (writer.error == 0)
         note(&writer, fdt_finish_reservemap(buffer));
     root(&writer, capsule, initrd_start, initrd_end);

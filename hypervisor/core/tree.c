@@ -1,0 +1,197 @@
+#include "tree.h"
+#include <libfdt.h>
+#include <string.h>
+
+static const struct tree_index *known; /* NULL: none */
+
+/* ---- The index ---- */
+
+/* Notes a property of the last node; false when there is no room. */
+static bool note_property(struct tree_index *to, const void *fdt, int offset)
+{
+    struct tree_node *node = &to->nodes[to->node_count - 1];
+    const struct fdt_property *property = fdt_offset_ptr(fdt, offset, sizeof *property + 4);
+
+    if (to->property_count == TREE_PROPERTIES)
+        return false;
+    to->properties[to->property_count++] = offset;
+    node->properties++;
+    /* 2.3.3, and the name that it had before. */
+    if (property && fdt32_ld(&property->len) == 4) {
+        const char *name = fdt_string(fdt, (int)fdt32_ld(&property->nameoff));
+
+        if (!strcmp(name, "phandle") || (!node->phandle && !strcmp(name, "linux,phandle")))
+            node->phandle = fdt32_ld((const fdt32_t *)property->data);
+    }
+    return true;
+}
+
+static bool note_node(struct tree_index *to, int offset, int above)
+{
+    if (to->node_count == TREE_NODES)
+        return false;
+    to->nodes[to->node_count++] = (struct tree_node){
+        .node = offset, .above = (int16_t)above, .first_property = to->property_count};
+    return true;
+}
+
+/* A node that was noted in part is not in the index. Properties behind a node's children are none
+ * (Devicetree 0.4, 5.4.2). */
+void tree_remember(const void *fdt, struct tree_index *to)
+{
+    int above = -1, next;
+    uint32_t tag;
+
+    to->fdt = fdt;
+    to->node_count = to->property_count = 0;
+    to->whole = false;
+    known = to;
+    for (int offset = 0; (tag = fdt_next_tag(fdt, offset, &next)) != FDT_END; offset = next) {
+        if (tag == FDT_BEGIN_NODE && !note_node(to, offset, above))
+            return;
+        if (tag == FDT_PROP && above >= 0 && above == to->node_count - 1 &&
+            !note_property(to, fdt, offset)) {
+            to->node_count--;
+            return;
+        }
+        if (tag == FDT_BEGIN_NODE)
+            above = to->node_count - 1;
+        if (tag == FDT_END_NODE && above >= 0)
+            above = to->nodes[above].above;
+    }
+    to->whole = next >= 0;
+}
+
+void tree_forget(void)
+{
+    known = NULL;
+}
+
+/* Nodes are in the order of their offsets. */
+static const struct tree_node *find(const void *fdt, int node)
+{
+    unsigned low = 0, high = known && known->fdt == fdt ? known->node_count : 0;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+
+        if (known->nodes[middle].node == node)
+            return &known->nodes[middle];
+        if (known->nodes[middle].node < node)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static bool is_whole(const void *fdt)
+{
+    return known && known->fdt == fdt && known->whole;
+}
+
+/* ---- Nodes ---- */
+
+int tree_next(const void *fdt, int node)
+{
+    const struct tree_node *here = find(fdt, node);
+
+    if (here && here + 1 < known->nodes + known->node_count)
+        return here[1].node;
+    return here && known->whole ? -1 : fdt_next_node(fdt, node, NULL);
+}
+
+int tree_parent(const void *fdt, int node)
+{
+    const struct tree_node *here = find(fdt, node);
+
+    if (here)
+        return here->above < 0 ? -1 : known->nodes[here->above].node;
+    return fdt_parent_offset(fdt, node);
+}
+
+int tree_child(const void *fdt, int node, int last)
+{
+    const struct tree_node *above = find(fdt, node), *here = find(fdt, last < 0 ? node : last);
+
+    if (!above || !here || !known->whole)
+        return last < 0 ? fdt_first_subnode(fdt, node) : fdt_next_subnode(fdt, last);
+    for (here++; here < known->nodes + known->node_count && here->above >= above - known->nodes;
+         here++) {
+        if (here->above == above - known->nodes)
+            return here->node;
+    }
+    return -1;
+}
+
+const char *tree_name(const void *fdt, int node)
+{
+    return fdt_offset_ptr(fdt, node + FDT_TAGSIZE, 1);
+}
+
+/* "@" and what follows may be left out. */
+static bool is_named(const char *node, const char *name, size_t length)
+{
+    return strncmp(node, name, length) == 0 &&
+           (node[length] == '\0' || (node[length] == '@' && !memchr(name, '@', length)));
+}
+
+int tree_find_child(const void *fdt, int node, const char *name, size_t length)
+{
+    int child;
+
+    tree_for_each_child(child, fdt, node)
+    {
+        if (is_named(tree_name(fdt, child), name, length))
+            break;
+    }
+    return child;
+}
+
+int tree_find(const void *fdt, const char *path, size_t length)
+{
+    const char *end = path + length;
+    int node = 0;
+
+    if (length == 0 || *path != '/') /* an alias */
+        return fdt_path_offset_namelen(fdt, path, (int)length);
+    while (node >= 0 && path < end) {
+        const char *slash = memchr(path, '/', (size_t)(end - path)), *stop = slash ? slash : end;
+
+        if (stop > path)
+            node = tree_find_child(fdt, node, path, (size_t)(stop - path));
+        path = slash ? slash + 1 : end;
+    }
+    return node;
+}
+
+int tree_by_phandle(const void *fdt, uint32_t phandle)
+{
+    for (unsigned i = 0; phandle && known && known->fdt == fdt && i < known->node_count; i++) {
+        if (known->nodes[i].phandle == phandle)
+            return known->nodes[i].node;
+    }
+    return is_whole(fdt) ? -1 : fdt_node_offset_by_phandle(fdt, phandle);
+}
+
+const void *tree_property(const void *fdt, int node, const char *name, int *length)
+{
+    const struct tree_node *here = find(fdt, node);
+
+    if (!here)
+        return fdt_getprop(fdt, node, name, length);
+    const char *names = (const char *)fdt + fdt_off_dt_strings(fdt);
+    const uint8_t *tags = (const uint8_t *)fdt + fdt_off_dt_struct(fdt);
+
+    for (unsigned i = 0; i < here->properties; i++) {
+        const struct fdt_property *property =
+            (const void *)(tags + known->properties[here->first_property + i]);
+
+        if (!strcmp(names + fdt32_ld(&property->nameoff), name)) {
+            *length = (int)fdt32_ld(&property->len);
+            return property->data;
+        }
+    }
+    *length = 0;
+    return NULL;
+}
