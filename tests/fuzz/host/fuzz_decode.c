@@ -64,8 +64,11 @@ static void check_fields(const struct access_instruction *access)
     CHECK(access->offset >= -2048 && access->offset <= 2047);
     CHECK(!access->fp || access->kind == ACCESS_LOAD || access->kind == ACCESS_STORE);
     CHECK((access->kind == ACCESS_LR) == (access->amo == AMO_LR && access->kind > ACCESS_STORE));
-    if (access->length == 2) /* scaled by the size of the access: 26.3 */
+    if (access->length ==
+        2) { /* offsets are scaled by the access's size; x0 cannot be loaded: 26.3 */
         CHECK(access->offset >= 0 && access->offset % access->size == 0);
+        CHECK(access->kind == ACCESS_STORE || access->fp || access->data != 0);
+    }
 }
 
 static bool is_equal(const struct access_instruction *one, const struct access_instruction *other)
