@@ -41,7 +41,7 @@ fuzz_bootargs_RUNS := 50000
 
 fuzz_decode_SOURCES := hypervisor/riscv/decode.c
 fuzz_decode_CFLAGS := $(UNIT_RISCV)
-fuzz_decode_RUNS := 100000
+fuzz_decode_RUNS := 50000
 
 fuzz_sbi_SOURCES := $(MACHINE_SOURCES)
 fuzz_sbi_CFLAGS := $(MACHINE_CFLAGS) -iquote tests/unit
