@@ -8,7 +8,9 @@ mkdmfs_offered := $(if $(filter no,$(SERVICES)),,$(SERVICE_FILES)) \
 	$(if $(filter no,$(GUESTS)),,$(GUEST_FILES))
 mkdmfs_files := $(foreach file,$(mkdmfs_offered),$(if $(findstring $(file),$(mkdmfs_manifest)),$(file)))
 
-$(BUILD)/image.dmfs: tools/mkdmfs tools/unpack_kernel.py $(wildcard $(MANIFEST)) $(BUILD)/config/image $(mkdmfs_files)
+MKDMFS := tools/mkdmfs $(wildcard tools/dmfs/*.py)
+
+$(BUILD)/image.dmfs: $(MKDMFS) $(wildcard $(MANIFEST)) $(BUILD)/config/image $(mkdmfs_files)
 	$(call brief,MKDMFS,$@)$(PYTHON) tools/mkdmfs $(MANIFEST) -o $@ --depfile $(BUILD)/image.d \
 		$(if $(filter no,$(SERVICES)),--no-services) $(if $(filter no,$(GUESTS)),--no-guests)
 

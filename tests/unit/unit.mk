@@ -117,7 +117,7 @@ test_faults_SOURCES := $(UNIT_LIFE) hypervisor/core/dmfs.c hypervisor/core/tree.
 test_faults_CFLAGS := $(UNIT_HOSTED) -DUNIT_DATA='"$(UNIT_DATA)"'
 test_faults_LIBS := -lpthread -lfdt -lz
 $(UNIT)/test_faults: | $(UNIT_DATA)/faults.dmfs
-$(UNIT_DATA)/%.dmfs: tests/unit/data/%.toml tools/mkdmfs
+$(UNIT_DATA)/%.dmfs: tests/unit/data/%.toml $(MKDMFS)
 	@mkdir -p $(@D) && $(UNIT_PYTHON) tools/mkdmfs $< -o $@
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
