@@ -75,6 +75,24 @@ def test_linux(vcpus, harts, isolation):
         machine.wait_end(120)
 
 
+CROWDS = {
+    "64-on-2-gstage": (64, 2, {"append": "services=no"}),
+    "64-on-2-no-h-no-sstc": (64, 2, {"cpu": "rv64,h=off,sstc=off"}),
+    "64-on-1-qemu10-pmp": (64, 1, {"qemu": "qemu10", "append": "services=no isolation=pmp"}),
+    "4-on-4-gstage": (4, 4, {"append": "services=no"}),
+    "4-on-4-no-h": (4, 4, {"cpu": "rv64,h=off"}),
+}
+
+
+@pytest.mark.parametrize("vcpus,harts,kind", [pytest.param(*crowd, id=name) for name, crowd in CROWDS.items()])
+def test_all_at_once(vcpus, harts, kind):
+    """IPIs and fences to all, running, waiting and suspended; then each of them in its turn."""
+    words = {} if "cpu" in kind or "qemu" in kind else {"sip": "hidden"}  # docs/testing.md, QEMU 7.2 with H
+    for name in ("crowd", "sbi"):
+        with Machine([payload(name, ram="16M", cpus=vcpus, **words)], smp=harts, **kind) as machine:
+            machine.payload_done(name, 240)
+
+
 @pytest.mark.parametrize("vlen,harts,cpu,append", [
     pytest.param(128, 1, "", "", id="128-on-1-gstage"),
     pytest.param(256, 2, "", " isolation=pmp", id="256-on-2-pmp"),
