@@ -21,7 +21,9 @@
 static struct lock lock = LOCK_INITIALIZER(LOCK_CONSOLE);
 static uint8_t serial_bytes[SERIAL_INPUT_SIZE];
 static struct ring serial = {.buffer = serial_bytes, .size = SERIAL_INPUT_SIZE};
-static unsigned last_output; /* index of the capsule that console_next_output last named */
+static struct capsule *shown_of; /* whose output the service was last shown; NULL: acknowledged */
+static size_t shown;             /* bytes of it */
+static unsigned last_output;     /* index of the capsule that console_next_output last named */
 
 static bool is_console(const struct capsule *capsule)
 {
@@ -71,6 +73,7 @@ static void show_kept_output(void)
     uint8_t bytes[CHUNK];
     size_t count;
 
+    shown_of = NULL;
     for (unsigned i = 0; i < capsule_count; i++)
         while ((count = ring_get(&capsules[i]->console.output, bytes, sizeof(bytes))))
             port_serial_write((const char *)bytes, count);
@@ -158,14 +161,33 @@ bool console_has_input(const struct capsule *capsule)
     return !ring_empty(&capsule->console.input);
 }
 
-size_t console_take_output(struct capsule *capsule, uint8_t *bytes, size_t count)
+size_t console_show_output(struct capsule *capsule, uint8_t *bytes, size_t count)
 {
     lock_acquire(&lock);
-    count = ring_get(&capsule->console.output, bytes, count);
+    count = ring_peek(&capsule->console.output, bytes, count);
+    shown_of = capsule;
+    shown = count;
+    lock_release(&lock);
+    return count;
+}
+
+void console_acknowledge(void)
+{
+    lock_acquire(&lock);
+    struct capsule *capsule = shown_of;
+    size_t count = capsule ? ring_get(&capsule->console.output, NULL, shown) : 0;
+
+    shown_of = NULL;
     lock_release(&lock);
     if (count)
         port_console_event(capsule);
-    return count;
+}
+
+void console_forget_shown(void)
+{
+    lock_acquire(&lock);
+    shown_of = NULL;
+    lock_release(&lock);
 }
 
 size_t console_send_input(struct capsule *capsule, const uint8_t *bytes, size_t count)

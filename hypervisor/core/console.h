@@ -37,8 +37,14 @@ size_t console_read(struct capsule *capsule, uint8_t *bytes, size_t count);
 bool console_has_input(const struct capsule *capsule);
 
 /* The service's side, no locks held. After these the capsule's port_console_event() is due, which
- * they call: the guest's UART may have to interrupt. */
-size_t console_take_output(struct capsule *capsule, uint8_t *bytes, size_t count);
+ * they call: the guest's UART may have to interrupt.
+ * What is shown to the service stays in the ring until it says that it has it (by its next call),
+ * so that its next life finds what this one may not have shown. */
+size_t console_show_output(struct capsule *capsule, uint8_t *bytes, size_t count);
+void console_acknowledge(void);
+/* The service has ended: what it has not acknowledged is to be shown again. May hold a capsule's
+ * lock. */
+void console_forget_shown(void);
 size_t console_send_input(struct capsule *capsule, const uint8_t *bytes, size_t count);
 /* The next capsule with unread output, round robin; NULL when there is none. */
 struct capsule *console_next_output(void);

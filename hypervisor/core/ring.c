@@ -63,7 +63,7 @@ size_t ring_put(struct ring *ring, const uint8_t *bytes, size_t count)
     return count;
 }
 
-size_t ring_get(struct ring *ring, uint8_t *bytes, size_t count)
+size_t ring_peek(const struct ring *ring, uint8_t *bytes, size_t count)
 {
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     size_t used = ring_used(ring);
@@ -76,6 +76,14 @@ size_t ring_get(struct ring *ring, uint8_t *bytes, size_t count)
         memcpy(bytes, ring->buffer + (tail & (ring->size - 1)), first);
         memcpy(bytes + first, ring->buffer, count - first);
     }
+    return count;
+}
+
+size_t ring_get(struct ring *ring, uint8_t *bytes, size_t count)
+{
+    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+
+    count = ring_peek(ring, bytes, count);
     atomic_store_explicit(&ring->tail, tail + (uint32_t)count, memory_order_release);
     return count;
 }

@@ -21,6 +21,8 @@ size_t ring_used(const struct ring *ring);
 size_t ring_space(const struct ring *ring);
 /* Stores as many of the bytes as fit; returns how many. */
 size_t ring_put(struct ring *ring, const uint8_t *bytes, size_t count);
+/* Copies up to count bytes and leaves them in; returns how many. */
+size_t ring_peek(const struct ring *ring, uint8_t *bytes, size_t count);
 /* Takes up to count bytes, to nowhere when `bytes` is NULL; returns how many. */
 size_t ring_get(struct ring *ring, uint8_t *bytes, size_t count);
 

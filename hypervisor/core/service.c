@@ -104,6 +104,8 @@ void service_unregister(struct capsule *capsule)
     for (unsigned event = 0; event < EVENT_COUNT; event++)
         atomic_fetch_and(&waiters[event], ~(1UL << capsule->id));
     lock_release(&lock);
+    if (capsule->config.properties & DIOSIX_PROPERTY_SERVICE_CONSOLE)
+        console_forget_shown();
     if (was_console)
         log_flush();
 }
@@ -168,12 +170,13 @@ static void put_character(struct call *call)
 
 static void get_character(struct call *call)
 {
+    console_acknowledge();
     struct capsule *capsule = console_next_output();
     uint8_t character;
 
     call->result.value = UINT64_MAX;
     call->result.extra = DIOSIX_NO_CAPSULE;
-    if (capsule && console_take_output(capsule, &character, 1)) {
+    if (capsule && console_show_output(capsule, &character, 1)) {
         call->result.value = character;
         call->result.extra = (uint64_t)capsule->id;
     }
@@ -197,12 +200,13 @@ static void read_output(struct call *call)
 
     if (!find_buffer(call, call->args[0], call->args[1], &buffer))
         return;
+    console_acknowledge();
     call->result.extra = DIOSIX_NO_CAPSULE;
     struct capsule *capsule = buffer ? console_next_output() : NULL;
 
     if (!capsule)
         return;
-    call->result.value = console_take_output(capsule, buffer, call->args[1]);
+    call->result.value = console_show_output(capsule, buffer, call->args[1]);
     if (call->result.value)
         call->result.extra = (uint64_t)capsule->id;
 }
@@ -283,6 +287,8 @@ static void wait(struct call *call)
     if (events & ~EVENT_ALL)
         return fail(call, DIOSIX_ERR_INVALID_PARAM);
     events &= known_events(call);
+    if (events & DIOSIX_EVENT_OUTPUT)
+        console_acknowledge();
     call->result.value = pending_events(events);
     if (call->result.value || deadline <= port_time())
         return;

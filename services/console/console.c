@@ -52,6 +52,7 @@ static bool take_output(void)
             break;
         if (capsule < CAPSULES)
             screen_output(capsule, bytes, (size_t)count);
+        screen_flush(); /* the next call says that it was shown */
     }
     return chunk != 0;
 }

@@ -51,6 +51,14 @@ static size_t print(unsigned capsule, const char *text)
     return console_write(&made[capsule], (const uint8_t *)text, strlen(text));
 }
 
+/* As the service does when its next call comes. */
+static size_t take_output(struct capsule *capsule, uint8_t *bytes, size_t count)
+{
+    count = console_show_output(capsule, bytes, count);
+    console_acknowledge();
+    return count;
+}
+
 static const char *take(size_t (*from)(struct capsule *, uint8_t *, size_t), unsigned capsule)
 {
     static uint8_t bytes[CONSOLE_OUTPUT_SIZE + 1];
@@ -96,7 +104,7 @@ static void test_output_waits_for_the_service(void **state)
     assert_int_equal(notified, DIOSIX_EVENT_OUTPUT);
     assert_true(console_has_output());
     assert_ptr_equal(console_next_output(), &made[1]);
-    assert_string_equal(take(console_take_output, 1), "boot");
+    assert_string_equal(take(take_output, 1), "boot");
     assert_int_equal(made[1].arch.console_events, 1); /* there is room again */
     assert_false(console_has_output());
     assert_null(console_next_output());
@@ -111,7 +119,7 @@ static void test_full_ring_pushes_back(void **state)
     assert_int_equal(console_space(&made[1]), 0);
     assert_int_equal(print(1, "more"), 0);
     assert_int_equal(print(2, "other"), 5); /* each has its own */
-    console_take_output(&made[1], much, 10);
+    take_output(&made[1], much, 10);
     assert_int_equal(console_space(&made[1]), 10);
 }
 
@@ -124,10 +132,10 @@ static void test_output_goes_round(void **state)
     print(1, "aaaa");
     print(2, "bbbb");
     first = console_next_output();
-    console_take_output(first, &byte, 1);
+    take_output(first, &byte, 1);
     second = console_next_output();
     assert_ptr_not_equal(first, second);
-    console_take_output(second, &byte, 1);
+    take_output(second, &byte, 1);
     assert_ptr_equal(console_next_output(), first);
 }
 
@@ -152,6 +160,40 @@ static void test_one_write_to_the_port_is_short(void **state)
     assert_in_range(console_write(&made[1], much, sizeof(much)), 1, 256);
 }
 
+/* What it was shown and has not acknowledged is there for its next life, once. */
+static void test_output_outlives_the_service(void **state)
+{
+    (void)state;
+    print(1, "first");
+    assert_string_equal(take(console_show_output, 1), "first");
+    assert_int_equal(made[1].arch.console_events, 0); /* no room yet */
+    print(1, " second");
+    console_forget_shown();
+    console_acknowledge();
+    assert_string_equal(take(console_show_output, 1), "first second");
+    print(1, " third");
+    console_acknowledge();
+    assert_int_equal(made[1].arch.console_events, 1);
+    console_acknowledge();
+    assert_string_equal(take(take_output, 1), " third");
+    assert_false(console_has_output());
+}
+
+/* Nothing is acknowledged that was never shown. */
+static void test_flushed_output_is_acknowledged(void **state)
+{
+    (void)state;
+    print(1, "shown");
+    assert_string_equal(take(console_show_output, 1), "shown");
+    made[0].state = CAPSULE_STOPPED;
+    console_flush();
+    assert_string_equal(hosted_serial_output, "shown");
+    made[0].state = CAPSULE_RUNNING;
+    print(1, "later");
+    console_acknowledge();
+    assert_string_equal(take(take_output, 1), "later");
+}
+
 static void test_flush_when_the_service_has_gone(void **state)
 {
     (void)state;
@@ -169,7 +211,7 @@ static void test_services_own_words_go_to_the_port(void **state)
     print(1, "guest");
     assert_int_equal(print(0, "trap"), 4);
     assert_string_equal(hosted_serial_output, "trap");
-    assert_string_equal(take(console_take_output, 1), "guest");
+    assert_string_equal(take(take_output, 1), "guest");
 }
 
 static void test_input_from_the_service(void **state)
@@ -270,6 +312,8 @@ int main(void)
         cmocka_unit_test_setup(test_output_goes_round, setup),
         cmocka_unit_test_setup(test_without_service_output_goes_to_the_port, setup),
         cmocka_unit_test_setup(test_one_write_to_the_port_is_short, setup),
+        cmocka_unit_test_setup(test_output_outlives_the_service, setup),
+        cmocka_unit_test_setup(test_flushed_output_is_acknowledged, setup),
         cmocka_unit_test_setup(test_flush_when_the_service_has_gone, setup),
         cmocka_unit_test_setup(test_services_own_words_go_to_the_port, setup),
         cmocka_unit_test_setup(test_input_from_the_service, setup),

@@ -26,6 +26,7 @@ static bool again;
 
 static char output[64], input[64], log_text[64], serial_input[64];
 static size_t input_room, flushes;
+static unsigned acknowledged, forgotten;
 static _Atomic bool has_output;
 static bool log_was_shown, has_log, has_serial;
 static struct capsule *acted_on;
@@ -93,10 +94,20 @@ bool console_has_output(void)
     return has_output;
 }
 
-size_t console_take_output(struct capsule *capsule, uint8_t *bytes, size_t count)
+size_t console_show_output(struct capsule *capsule, uint8_t *bytes, size_t count)
 {
     assert_ptr_equal(capsule, &made[1]);
     return move_text(output, bytes, count);
+}
+
+void console_acknowledge(void)
+{
+    acknowledged++;
+}
+
+void console_forget_shown(void)
+{
+    forgotten++;
 }
 
 size_t console_send_input(struct capsule *capsule, const uint8_t *bytes, size_t count)
@@ -339,6 +350,33 @@ static void test_single_characters(void **state)
     log_was_shown = true;
     result = call(DIOSIX_LOG_GETC, 0, 0, 0);
     assert_true(result.value == 'L' && result.extra == 1);
+}
+
+/* Each call that reads output, or waits for it, says that the last piece has been shown. */
+static void test_reading_on_acknowledges(void **state)
+{
+    static const uint64_t functions[] = {DIOSIX_OUTPUT_READ, DIOSIX_GETC};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+        unsigned before = acknowledged;
+
+        call(functions[i], RAM_BASE, 8, 0);
+        assert_int_equal(acknowledged, before + 1);
+    }
+    unsigned before = acknowledged;
+
+    call(DIOSIX_OUTPUT_READ, 1, 8, 0); /* a bad address: nothing is done */
+    call(DIOSIX_WAIT, DIOSIX_EVENT_LOG, 0, 0);
+    call(DIOSIX_CONSOLE_WRITE, RAM_BASE, 8, 0);
+    assert_int_equal(acknowledged, before);
+    call(DIOSIX_WAIT, DIOSIX_EVENT_OUTPUT, 0, 0);
+    assert_int_equal(acknowledged, before + 1);
+    before = forgotten;
+    service_unregister(&made[1]);
+    assert_int_equal(forgotten, before);
+    service_unregister(&made[0]);
+    assert_int_equal(forgotten, before + 1);
 }
 
 static void test_bulk(void **state)
@@ -878,6 +916,7 @@ int main(void)
         cmocka_unit_test_setup(test_unknown_functions, setup),
         cmocka_unit_test_setup(test_one_console_service, setup),
         cmocka_unit_test_setup(test_single_characters, setup),
+        cmocka_unit_test_setup(test_reading_on_acknowledges, setup),
         cmocka_unit_test_setup(test_bulk, setup),
         cmocka_unit_test_setup(test_console_write_takes_a_little_at_a_time, setup),
         cmocka_unit_test_setup(test_buffers_lie_in_the_callers_ram, setup),
