@@ -1,7 +1,10 @@
 /*
  * A service with capsule_info and capsule_control: does `do=restart` (or stop, start, pause,
  * resume) to the capsule that `capsule=` names, `times=` times, `gap_ms=` apart, then powers itself
- * off.
+ * off. `do=cycle` stops it, waits `hold_ms=`, and then starts, restarts and stops it `times=`
+ * times, at most `gap_us=` apart, and waits again.
+ * Before all that it waits until the capsule that `idle=` names has come to rest. `do=revive`
+ * starts it whenever it has crashed.
  */
 #include "payload.h"
 #include <diosix/abi.h>
@@ -15,12 +18,12 @@ static bool word_is(const char *argument_name, const char *text)
     return word && !strncmp(word, text, length) && (word[length] == ' ' || !word[length]);
 }
 
-static long find(void)
+static long find(const char *argument_name)
 {
     for (uint64_t index = 0;; index++) {
         if (sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, index, &info, 0).error)
             return -1;
-        if (word_is("capsule", info.name))
+        if (word_is(argument_name, info.name))
             return info.id;
     }
 }
@@ -45,6 +48,18 @@ static void sleep(uint64_t milliseconds)
     sbi_set_timer(~0UL);
 }
 
+/* Until the capsule that `idle=` names has done next to nothing for two seconds. */
+static void wait_until_idle(long id)
+{
+    for (unsigned idle = 0; idle < 4;) {
+        sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, id, &info, 0);
+        uint64_t before = info.run_time;
+        sleep(500);
+        sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, id, &info, 0);
+        idle = info.run_time - before < frequency / 20 ? idle + 1 : 0;
+    }
+}
+
 static void arguments(long id)
 {
     struct sbi_return result =
@@ -59,9 +74,74 @@ static void arguments(long id)
           "info.bad_buffer", "error %ld", result.error);
 }
 
+static long control(long id, uint64_t what)
+{
+    return sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_CONTROL, id, what, 0).error;
+}
+
+/* A request may be carried out a little later. */
+static bool reaches(long id, unsigned state)
+{
+    uint64_t end = time_now() + 60 * frequency;
+    do {
+        sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, id, &info, 0);
+        if (info.state == state)
+            return true;
+    } while (time_now() < end);
+    return false;
+}
+
+static bool stop(long id)
+{
+    return !control(id, DIOSIX_CONTROL_STOP) && reaches(id, DIOSIX_CAPSULE_STOPPED);
+}
+
+/* Each life ends at another moment: while its memory is made, in its first instructions, later. */
+static bool live_once(long id, uint64_t i, uint64_t longest)
+{
+    bool good = !control(id, DIOSIX_CONTROL_START);
+    uint64_t end = time_now() + longest * (i * 7 % 16) / 16;
+    while (time_now() < end)
+        ;
+    if (i % 4 == 3)
+        good &= !control(id, DIOSIX_CONTROL_RESTART);
+    return good & stop(id);
+}
+
+static void cycle(long id)
+{
+    uint64_t times = argument_number("times", 1000), failed = 0;
+    uint64_t longest = argument_number("gap_us", 4000) * frequency / 1000000;
+    check(stop(id), "cycle.stop", "it does not stop");
+    print("cycles begin");
+    sleep(argument_number("hold_ms", 0));
+    uint64_t start = time_now();
+    for (uint64_t i = 0; i < times; i++)
+        failed += !live_once(id, i, longest);
+    check(!failed, "cycle", "%lu of %lu went wrong", failed, times);
+    print("cycles end after %lu ms", (time_now() - start) / (frequency / 1000));
+    sleep(argument_number("hold_ms", 0));
+}
+
+/* Starts it again each time that it has crashed. */
+static void revive(long id)
+{
+    uint64_t times = argument_number("times", 1000);
+    check(stop(id), "revive.stop", "it does not stop");
+    print("crashes begin");
+    sleep(argument_number("hold_ms", 0));
+    bool good = !control(id, DIOSIX_CONTROL_START);
+    for (uint64_t i = 0; i < times && good; i++)
+        good = reaches(id, DIOSIX_CAPSULE_CRASHED) && !control(id, DIOSIX_CONTROL_START);
+    check(good, "revive", "it does not crash, or does not start");
+    check(stop(id) || info.state == DIOSIX_CAPSULE_CRASHED, "revive.end", "it does not stop");
+    print("crashes end");
+    sleep(argument_number("hold_ms", 0));
+}
+
 void payload_main(void)
 {
-    long id = in_diosix ? find() : -1;
+    long id = in_diosix ? find("capsule") : -1;
     if (!in_diosix) {
         skip("control", "not on Diosix");
         return;
@@ -69,7 +149,13 @@ void payload_main(void)
     if (!check(id >= 0, "control.find", "no capsule has that name"))
         return;
     arguments(id);
+    if (argument("idle"))
+        wait_until_idle(find("idle"));
     sleep(argument_number("delay_ms", 0));
+    if (word_is("do", "cycle"))
+        return cycle(id);
+    if (word_is("do", "revive"))
+        return revive(id);
     for (uint64_t i = 0; i < argument_number("times", 1); i++) {
         struct sbi_return result =
             sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_CONTROL, id, command(), 0);

@@ -1,6 +1,7 @@
 # System tests: real QEMU, real guests, the serial port. docs/testing.md says how to add one.
 #
 #   make test-system [PYTEST='-k NAME -x']   all of them, or some
+#   make test-long                           ten thousand lives of a capsule, a thousand of a service
 #   make test-payload-native                 payloads on bare firmware instead of in capsules, to compare
 
 include tests/payload/payload.mk
@@ -13,6 +14,10 @@ test-system: $(BUILD)/diosix.elf $(BUILD)/diosix.bin $(PAYLOADS) $(GUEST_FILES) 
 		$(GUEST_FIRMWARE_FILES) $(GUEST_DEBIAN)/initrd.gz
 	BUILD=$(BUILD) QEMU=$(QEMU) $(PYTHON) -m pytest -p no:cacheprovider -n $(TEST_JOBS) --dist loadgroup \
 		-q --tb=short -rfE --durations=5 tests/system $(PYTEST)
+
+.PHONY: test-long
+test-long:
+	TEST_CYCLES=10000 $(MAKE) test-system PYTEST='-k test_cycles'
 
 # Those that hold on any RISC-V machine with an SBI.
 PAYLOADS_NATIVE := sbi timer suspend uart plic traps isolation memory_zero fp spin canary
