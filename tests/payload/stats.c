@@ -225,24 +225,32 @@ static uint64_t spent(unsigned state)
     return after.times[state] - before.times[state];
 }
 
-/* Others may take the hart away at any time, so only sums are exact. */
+/* A hart may stand still for any time (an emulator's, on a busy machine), and then there is nothing
+ * left to sleep for: so it sleeps until it has slept enough. */
+static void sleep_some(uint64_t part)
+{
+    for (unsigned i = 0; i < 100 && (i == 0 || spent(DIOSIX_VCPU_IDLE) < part / 2); i++) {
+        sleep_until(time_now() + part);
+        read_stats(0, &after);
+        if (own_wfi)
+            return;
+    }
+}
+
 static void times(void)
 {
     uint64_t part = frequency / 20;
     read_stats(0, &before);
     check_equal(before.state, DIOSIX_VCPU_RUNNING, "state");
-    sleep_until(time_now() + part);
-    read_stats(0, &after);
+    sleep_some(part);
+    check_equal(age(&after) - age(&before), after.now - before.now, "times.sum");
     if (own_wfi) {
         check_equal(spent(DIOSIX_VCPU_RUNNING), after.now - before.now, "times.own_wfi");
         check_equal(after.exits[DIOSIX_EXIT_WFI], before.exits[DIOSIX_EXIT_WFI], "exits.own_wfi");
         return;
     }
-    check(spent(DIOSIX_VCPU_IDLE) + spent(DIOSIX_VCPU_READY) >= part * 9 / 10, "times.idle",
-          "of %lu ticks, it was idle %lu, ready %lu and running %lu", part, spent(DIOSIX_VCPU_IDLE),
-          spent(DIOSIX_VCPU_READY), spent(DIOSIX_VCPU_RUNNING));
-    check(spent(DIOSIX_VCPU_IDLE) > 0, "times.idle.some", "none");
-    check_equal(age(&after) - age(&before), after.now - before.now, "times.sum");
+    check(spent(DIOSIX_VCPU_IDLE) >= part / 2, "times.idle", "idle %lu, ready %lu, running %lu",
+          spent(DIOSIX_VCPU_IDLE), spent(DIOSIX_VCPU_READY), spent(DIOSIX_VCPU_RUNNING));
     before = after;
     wait_until(time_now() + part);
     read_stats(0, &after);
