@@ -18,7 +18,7 @@
 #include <string.h>
 
 #ifndef MEMORY_EXTENT_MAX
-#define MEMORY_EXTENT_MAX 512 /* in the first array */
+#define MEMORY_EXTENT_MAX 128 /* in the first array */
 #endif
 
 /* Changing the owner of a part of one extent adds at most this many. */
