@@ -28,7 +28,7 @@ HV_CFLAGS := $(RISCV_ARCH) -std=gnu17 -ffreestanding -fno-common -fno-pic -ffunc
 # What C leaves undefined becomes a breakpoint, which ends as any fault of the hypervisor does.
 HV_SANITIZE := $(if $(filter yes,$(SANITIZE)),-fsanitize=undefined $(if $(filter clang,$(TOOLCHAIN)),\
 	-fsanitize-trap=all,-fsanitize-undefined-trap-on-error))
-HV_THIRD_PARTY_CFLAGS := $(filter-out -W%,$(HV_CFLAGS)) -DDYNAMIC_CRC_TABLE -DZ_SOLO
+HV_THIRD_PARTY_CFLAGS := $(filter-out -W% -O2,$(HV_CFLAGS)) -Os -DDYNAMIC_CRC_TABLE -DZ_SOLO
 HV_LDFLAGS := $(RISCV_ARCH) -Os -flto=auto -ffunction-sections -g -nostdlib -static -Wl,--gc-sections \
 	-Wl,--defsym=vfprintf=__i_vfprintf \
 	-Wl,--defsym=LOAD_ADDRESS=$(LOAD_ADDRESS) -Wl,--defsym=HART_STACK_SIZE=$(HART_STACK_SIZE)
