@@ -565,12 +565,13 @@ static struct vcpu *take(struct hart *hart, uint64_t now)
 /* Puts back the vCPU that was on the hart, if any, and chooses the next. */
 static struct vcpu *change(struct hart *hart, struct vcpu *previous)
 {
+    struct capsule *left = previous == NULL ? NULL : previous->capsule;
     lock_acquire(&sched_lock);
     uint64_t now = port_time();
     bool quiet = previous != NULL && put(hart, previous, now);
     if (quiet) { /* its end comes first: it may make others ready, or itself again */
         lock_release(&sched_lock);
-        capsule_quiescent(previous->capsule);
+        capsule_quiescent(left); /* somebody else may have done so by now, and freed `previous` */
         lock_acquire(&sched_lock);
         now = port_time();
     }
