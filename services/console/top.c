@@ -56,11 +56,17 @@ static long look_at(unsigned capsule, struct sums *sums)
 
 /* --- harts --- */
 
+/* The clock of the one that told may be a little ahead of the hart's own, and what it was busy up
+ * to then a little less the next time. */
 static void hart_text(char *text, size_t size, unsigned index, const struct diosix_hart_stats *hart)
 {
     const struct diosix_hart_stats *last = &harts_before[index];
-    unsigned long part = stats_part(hart->busy_time - last->busy_time, hart->now - last->now);
+    unsigned long part = 0;
 
+    if (hart->busy_time > last->busy_time)
+        part = stats_part(hart->busy_time - last->busy_time, hart->now - last->now);
+    if (part > 1000)
+        part = 1000;
     if (!hart->online)
         snprintf(text, size, "%u: absent", index);
     else if (!hart->runs_guests)

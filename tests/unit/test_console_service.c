@@ -850,6 +850,25 @@ static void test_top(void **state)
     assert_on_screen("diosix> ");
 }
 
+/* All harts have been idle since, and the clock of who told before was a tick ahead of theirs. */
+static void test_top_where_clocks_differ(void **state)
+{
+    (void)state;
+    begin_top();
+    for (unsigned hart = 0; hart < 6; hart++)
+        set_hart(hart, 100);
+    now += 1000;
+    turn();
+    clear_screen();
+    now += 2000;
+    for (unsigned hart = 0; hart < 6; hart++)
+        set_hart(hart, 99);
+    turn();
+    assert_on_screen("harts  0: 0.0%      1: 0.0%      2: 0.0%      3: 0.0%      4: 0.0%      5: "
+                     "0.0%    \r\n");
+    end_top();
+}
+
 /* Over what it drew before, unless a line of somebody else's stands below. */
 static void test_top_draws_in_its_place(void **state)
 {
@@ -1047,6 +1066,7 @@ int main(void)
         cmocka_unit_test_setup(test_stats_of_the_attached_guest, setup),
         cmocka_unit_test_setup(test_stats_that_are_refused, setup),
         cmocka_unit_test_setup(test_top, setup),
+        cmocka_unit_test_setup(test_top_where_clocks_differ, setup),
         cmocka_unit_test_setup(test_top_draws_in_its_place, setup),
         cmocka_unit_test_setup(test_top_that_is_refused, setup),
         cmocka_unit_test_setup(test_trace, setup),
