@@ -2,6 +2,7 @@
 #ifndef RISCV_ENTRY_H
 #define RISCV_ENTRY_H
 
+#include "addr.h"
 #include "csr.h"
 #include "hart.h"
 #include "sched.h"
@@ -34,6 +35,10 @@ static inline bool exit_done(const struct hart *hart)
 
 /* entry.S: runs the loaded vCPU until it traps. */
 void guest_enter(struct vcpu_arch *arch);
+
+/* run.c: puts the registers of a vCPU that is on no hart in their reset state, as port_vcpu_reset()
+ * does, but leaves alone what others may change meanwhile: its interrupt lines and its debts. */
+void vcpu_begin(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1);
 
 /* exit.c: carries out what the guest's last trap asks for. */
 void exit_handle(struct hart *hart, struct vcpu *vcpu);

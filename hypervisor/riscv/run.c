@@ -8,6 +8,7 @@
 #include "sched.h"
 #include "violate.h"
 #include "world.h"
+#include <stddef.h>
 #include <string.h>
 
 size_t port_vcpu_extra(void)
@@ -17,12 +18,12 @@ size_t port_vcpu_extra(void)
 
 /* What OpenSBI-like firmware hands over: supervisor mode, translation and interrupts off, FP and
  * vector units on, a0 and a1 set, and user programs free to read the counters. */
-void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
+void vcpu_begin(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
 {
     struct vcpu_arch *arch = &vcpu->arch;
     bool h = port_hart()->arch.features.h;
     uint8_t *vector_registers = (uint8_t *)(vcpu + 1);
-    memset(arch, 0, sizeof *arch);
+    memset(arch, 0, offsetof(struct vcpu_arch, interrupts));
     memset(vector_registers, 0, port_vcpu_extra());
     arch->x[0] = entry.value;
     arch->x[10] = a0;
@@ -48,6 +49,13 @@ void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t 
     arch->virtual = h;
     arch->vector.vtype = 1UL << 63; /* vill (Vector 1.0, 3.11) */
     arch->vector.registers = vector_registers;
+}
+
+/* Of its capsule nothing runs, so nobody raises a line meanwhile. */
+void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
+{
+    memset(&vcpu->arch, 0, sizeof vcpu->arch);
+    vcpu_begin(vcpu, entry, a0, a1);
 }
 
 static void enter_once(struct hart *hart, struct vcpu *vcpu)

@@ -55,7 +55,9 @@ struct vcpu_arch {
     struct fp_state fp;
     struct vector_state vector;
 
-    /* Interrupt lines into the guest, by their bit in sip: SSIP is a pulse that the guest clears,
+    /* From here on what others may change at any time: vcpu_begin() leaves it alone.
+     *
+     * Interrupt lines into the guest, by their bit in sip: SSIP is a pulse that the guest clears,
      * STIP (where there is no Sstc) and SEIP are levels. interrupt.h raises and lowers them. */
     _Atomic uint64_t interrupts;
     _Atomic bool resume; /* an IPI has come since it was suspended: sbi_hsm.c */

@@ -148,6 +148,15 @@ static void stop_when_told(struct hart_local *self)
     sbi_call(SBI_HSM, 1, 0, 0, 0);
 }
 
+/* A hart that has not been started; the boot hart: there is none. */
+static uint64_t sibling(void)
+{
+    for (unsigned i = 0; i < hart_count; i++)
+        if (hart_ids[i] != boot_hart)
+            return hart_ids[i];
+    return boot_hart;
+}
+
 static void refused_to_two_harts(uint64_t id)
 {
     struct hart_local *hart = &hart_locals[1];
@@ -175,11 +184,8 @@ static void refusals(void)
     refuse(0, ~0UL, SBI_ERR_INVALID_ADDRESS, "susp.address.last");
     check_equal((uint64_t)sbi_call(SBI_SUSP, 1, 0, good, 0).error, (uint64_t)SBI_ERR_NOT_SUPPORTED,
                 "susp.function.unknown");
-    for (unsigned i = 0; i < hart_count; i++)
-        if (hart_ids[i] != boot_hart) {
-            refused_to_two_harts(hart_ids[i]);
-            break;
-        }
+    if (sibling() != boot_hart)
+        refused_to_two_harts(sibling());
 }
 
 /* Whatever happens to the capsule meanwhile: paused and resumed, it sleeps on. */
@@ -192,6 +198,68 @@ static void sleep_on(void)
     suspend_call(0, &found, SBI_SUSP, 0);
     check(clock_now() >= due, "susp.sleeps_on", "%lu ns early", due - clock_now());
     alarm_taken();
+}
+
+/* --- an IPI that comes in the instant in which a hart resumes --- */
+
+/* When the hart's timer resumes it, and how long after that it was there last time; rounds with an
+ * IPI. */
+static volatile uint64_t due, delay, sent;
+
+/* Some time between the two. */
+static void send_one_each_round(struct hart_local *self)
+{
+    for (uint64_t round = 1; self->state == 0; round++) {
+        while (due == 0 && self->state == 0)
+            ;
+        uint64_t aim = due + delay * (round % 64) / 64;
+        while (time_now() < aim)
+            ;
+        due = 0;
+        sbi_call(SBI_IPI, 0, 1, boot_hart, 0);
+        sent = round;
+    }
+    sbi_call(SBI_HSM, 1, 0, 0, 0);
+}
+
+/* It is taken for a reason to resume, or it is pending after that. */
+static bool comes_in(uint64_t round)
+{
+    struct resume_state found;
+    uint64_t start = time_now();
+    start += frequency / 10000;
+    sbi_set_timer(start);
+    due = start;
+    suspend_call(0x80000000, &found, SBI_HSM, 3);
+    delay = time_now() - start;
+    while (sent < round)
+        ;
+    start = time_now();
+    while (!(csr_read(sip) & SIP_SSIP) && time_now() - start < frequency)
+        ;
+    bool there = csr_read(sip) & SIP_SSIP;
+    csr_clear(sip, SIP_SSIP);
+    return there;
+}
+
+static void by_timer_and_sibling(uint64_t id)
+{
+    struct hart_local *hart = &hart_locals[1];
+    uint64_t round = 0, start = time_now();
+    bool there = true;
+    *hart = (struct hart_local){.stack_top = (uint64_t)stack + sizeof stack,
+                                .work = send_one_each_round};
+    check_equal((uint64_t)sbi_call(SBI_HSM, 0, id, secondary_entry, hart).error, 0,
+                "resume.sibling.start");
+    csr_write(sie, SIP_STIP);
+    while (there && time_now() - start < 2 * frequency)
+        there = comes_in(++round);
+    check(there, "resume.ipi_meanwhile", "the IPI of round %lu is lost", round);
+    hart->state = 1;
+    while (sbi_call(SBI_HSM, 2, id, 0, 0).value != 1)
+        ;
+    sbi_set_timer(~0UL);
+    csr_write(sie, SIP_SEIP);
 }
 
 void payload_main(void)
@@ -207,6 +275,8 @@ void payload_main(void)
     by_wfi();
     by_running();
     by_hart_suspend();
+    if (sibling() != boot_hart)
+        by_timer_and_sibling(sibling());
     if (!sbi_has(SBI_SUSP)) {
         check_strict(false, "susp.present", "the extension is not there");
         return;

@@ -307,9 +307,9 @@ void port_serial_write(const char *bytes, size_t count)
     fake.serial_count += count;
 }
 
-void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
+void vcpu_begin(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
 {
-    memset(&vcpu->arch, 0, sizeof vcpu->arch);
+    memset(&vcpu->arch, 0, offsetof(struct vcpu_arch, interrupts));
     vcpu->arch.x[0] = entry.value;
     vcpu->arch.x[10] = a0;
     vcpu->arch.x[11] = a1;

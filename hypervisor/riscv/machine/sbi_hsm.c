@@ -38,15 +38,11 @@ bool sbi_is_entry(const struct capsule *capsule, uint64_t address)
     return address % 2 == 0 && capsule_memory(capsule, gpa(address), 2) != NULL;
 }
 
-/* The external interrupt line is the PLIC's, which does not forget about a hart that was off. Its
- * lock keeps the line from moving meanwhile. */
+/* The external interrupt line is the PLIC's, which does not forget about a hart that was off. */
 static void reset(struct vcpu *vcpu, struct gpa entry, uint64_t opaque)
 {
-    lock_acquire(&vcpu->capsule->lock);
-    uint64_t line = atomic_load(&vcpu->arch.interrupts) & UINT64_C(1) << IRQ_S_EXTERNAL;
-    port_vcpu_reset(vcpu, entry, vcpu->id, opaque);
-    atomic_fetch_or(&vcpu->arch.interrupts, line);
-    lock_release(&vcpu->capsule->lock);
+    atomic_fetch_and(&vcpu->arch.interrupts, UINT64_C(1) << IRQ_S_EXTERNAL);
+    vcpu_begin(vcpu, entry, vcpu->id, opaque);
 }
 
 static long start(struct sbi_call *call, uint64_t hart_id, uint64_t address, uint64_t opaque)
@@ -118,13 +114,12 @@ static long suspend(struct sbi_call *call, uint32_t type, uint64_t resume, uint6
                                        });
 }
 
-/* The registers begin anew, but what is pending, the reason to resume, stays so. */
+/* The registers begin anew, but what is pending, the reason to resume, stays so, and so does what
+ * siblings and devices raise just now. */
 static void resume_anew(struct vcpu *vcpu, const struct suspend *suspend)
 {
-    uint64_t interrupts = atomic_load(&vcpu->arch.interrupts);
     uint64_t timer = vcpu->arch.timer, stimecmp = vcpu->arch.supervisor.stimecmp;
-    port_vcpu_reset(vcpu, suspend->resume, vcpu->id, suspend->opaque);
-    atomic_fetch_or(&vcpu->arch.interrupts, interrupts);
+    vcpu_begin(vcpu, suspend->resume, vcpu->id, suspend->opaque);
     vcpu->arch.timer = timer;
     vcpu->arch.supervisor.stimecmp = stimecmp;
 }
