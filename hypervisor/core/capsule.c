@@ -284,9 +284,11 @@ void capsule_prepare_step(struct vcpu *vcpu)
     uint64_t from = capsule->ram_base.value + capsule->prepared;
     uint64_t left = capsule->ram_size - capsule->prepared;
     uint64_t step = left < PREPARE_STEP ? left : PREPARE_STEP;
+    port_memory_open(capsule);
     fill(capsule, from, from + step);
     if (step == left)
         finish_preparing(capsule);
+    port_memory_close();
     capsule->prepared += step;
 }
 

@@ -155,7 +155,8 @@ bool capsule_is_prepared(const struct capsule *capsule);
 void capsule_prepare_step(struct vcpu *vcpu);
 
 /* The one checked way to a capsule's memory: where `size` bytes at `address` are, or NULL when
- * any of them is outside its RAM. The memory is the guest's: read a value once. */
+ * any of them is outside its RAM. The memory is the guest's: read a value once. What is there may
+ * be touched between port_memory_open() and port_memory_close(). */
 void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size);
 
 const char *capsule_state_name(enum capsule_state state);

@@ -28,6 +28,8 @@ static struct memory_extent first_array[MEMORY_EXTENT_MAX];
 static struct memory_extent *extents = first_array;
 static size_t capacity = MEMORY_EXTENT_MAX, count;
 static uint64_t clear_start, clear_end; /* kept clear of the hypervisor's pages */
+/* For guests alone, and guests in them alone; in order of address, size 0 last. */
+static struct memory_range divided[MEMORY_GUEST_RANGES];
 static struct lock lock = LOCK_INITIALIZER(LOCK_MEMORY);
 
 #ifdef DEBUG
@@ -124,25 +126,66 @@ static void assign(size_t index, uint64_t base, uint64_t end, int owner)
     join(index);
 }
 
+static bool is_divided(void)
+{
+    return divided[0].size != 0;
+}
+
+static uint64_t range_end(const struct memory_range *range)
+{
+    return range->base.value + range->size;
+}
+
+static bool may_be_guests(uint64_t base, uint64_t size)
+{
+    for (size_t i = 0; i < MEMORY_GUEST_RANGES; i++)
+        if (base >= divided[i].base.value && base + size <= range_end(&divided[i]))
+            return true;
+    return !is_divided();
+}
+
+/* The highest place for an allocation in [start, end). */
+static bool fits_below(uint64_t start, uint64_t end, uint64_t size, uint64_t align, uint64_t *base)
+{
+    if (end < start || end - start < size)
+        return false;
+    *base = align_down(end - size, align);
+    return *base >= start;
+}
+
 /* The highest place for an allocation in a free extent. */
 static bool fits_high(const struct memory_extent *extent, uint64_t size, uint64_t align,
                       uint64_t *base)
 {
-    if (extent->owner != MEMORY_FREE || extent->size < size)
+    uint64_t start = extent->base.value, end = end_of(extent);
+
+    if (extent->owner != MEMORY_FREE)
         return false;
-    *base = align_down(end_of(extent) - size, align);
-    return *base >= extent->base.value;
+    for (size_t i = MEMORY_GUEST_RANGES; is_divided() && i > 0; i--) {
+        const struct memory_range *range = &divided[i - 1];
+        uint64_t from = start > range->base.value ? start : range->base.value;
+        uint64_t to = end < range_end(range) ? end : range_end(range);
+
+        if (fits_below(from, to, size, align, base))
+            return true;
+    }
+    return !is_divided() && fits_below(start, end, size, align, base);
 }
 
-/* The lowest place for pages in a free extent outside what is kept clear. */
-static bool fits_low(const struct memory_extent *extent, uint64_t size, uint64_t *base)
+/* The lowest place for pages in a free extent outside what is kept clear and what is for guests. */
+static bool fits_low(const struct memory_extent *extent, uint64_t size, uint64_t align,
+                     uint64_t *base)
 {
     if (extent->owner != MEMORY_FREE || extent->size < size)
         return false;
-    uint64_t start = extent->base.value;
+    uint64_t start = align_up(extent->base.value, align);
 
     if (start < clear_end && clear_start < start + size)
-        start = clear_end;
+        start = align_up(clear_end, align);
+    for (size_t i = 0; i < MEMORY_GUEST_RANGES; i++) {
+        if (start < range_end(&divided[i]) && divided[i].base.value < start + size)
+            start = align_up(range_end(&divided[i]), align);
+    }
     *base = start;
     return start >= extent->base.value && start <= end_of(extent) - size;
 }
@@ -158,14 +201,14 @@ static size_t choose_high(uint64_t size, uint64_t align, uint64_t *base)
 }
 
 /* The extent that has room for the hypervisor's pages; `count` if none has. Where there is nothing
- * else, they go to the end of what is kept clear. */
-static size_t choose_low(uint64_t size, uint64_t *base)
+ * else, they go to the end of what is kept clear, but never to what is for guests. */
+static size_t choose_low(uint64_t size, uint64_t align, uint64_t *base)
 {
     for (size_t i = 0; i < count; i++) {
-        if (fits_low(&extents[i], size, base))
+        if (fits_low(&extents[i], size, align, base))
             return i;
     }
-    return choose_high(size, PAGE_SIZE, base);
+    return is_divided() ? count : choose_high(size, align, base);
 }
 
 /* Moves the array to a larger one when it is half full, if memory allows. */
@@ -177,7 +220,7 @@ static void grow(void)
 
     if (count < capacity / 2 || count + 2 * SPLIT_MAX > capacity || fails_on_purpose())
         return;
-    size_t index = choose_low(size, &base);
+    size_t index = choose_low(size, PAGE_SIZE, &base);
 
     if (index == count)
         return;
@@ -273,15 +316,64 @@ void memory_keep_clear(struct hpa base, uint64_t end)
     lock_release(&lock);
 }
 
-/* `align` 0: pages of the hypervisor's own. */
-static enum error alloc(uint64_t size, uint64_t align, int owner, struct hpa *base)
+/* --- dividing it --- */
+
+/* The largest ones are kept. What lies before the memory that is kept clear is the hypervisor's. */
+static void consider(const struct memory_extent *extent)
+{
+    uint64_t start = extent->base.value, end = end_of(extent);
+
+    if (start < clear_start && clear_start < end)
+        start = clear_start;
+    struct memory_range range = {hpa(start), end - start};
+
+    for (size_t i = 0; i < MEMORY_GUEST_RANGES; i++) {
+        if (range.size > divided[i].size) {
+            struct memory_range smaller = divided[i];
+
+            divided[i] = range;
+            range = smaller;
+        }
+    }
+}
+
+static void sort_divided(void)
+{
+    struct memory_range first = divided[0];
+
+    if (divided[1].size != 0 && divided[1].base.value < first.base.value) {
+        divided[0] = divided[1];
+        divided[1] = first;
+    }
+}
+
+_Static_assert(MEMORY_GUEST_RANGES == 2, "sort_divided()");
+
+void memory_divide(uint64_t room, struct memory_range ranges[MEMORY_GUEST_RANGES])
+{
+    lock_acquire(&lock);
+    for (size_t i = 0; i < count; i++)
+        if (extents[i].owner == MEMORY_FREE)
+            consider(&extents[i]);
+    /* At the end: at the start may be the one place where a guest can lie. */
+    if (divided[0].size > room)
+        divided[0].size -= room;
+    sort_divided();
+    memcpy(ranges, divided, sizeof divided);
+    lock_release(&lock);
+}
+
+/* --- allocating --- */
+
+/* Low: for the hypervisor's own use. */
+static enum error alloc(uint64_t size, uint64_t align, bool low, int owner, struct hpa *base)
 {
     enum error error = ERROR_NO_MEMORY;
 
     lock_acquire(&lock);
     if (!fails_on_purpose() && has_room_for_allocation()) {
         uint64_t start;
-        size_t index = align ? choose_high(size, align, &start) : choose_low(size, &start);
+        size_t index = low ? choose_low(size, align, &start) : choose_high(size, align, &start);
 
         if (index < count) {
             assign(index, start, start + size, owner);
@@ -298,7 +390,14 @@ enum error memory_alloc(uint64_t size, uint64_t align, int owner, struct hpa *ba
 {
     if (!is_good_size(size) || align < PAGE_SIZE || (align & (align - 1)))
         return ERROR_BAD_CONFIG;
-    return alloc(size, align, owner, base);
+    return alloc(size, align, false, owner, base);
+}
+
+enum error memory_alloc_low(uint64_t size, uint64_t align, struct hpa *base)
+{
+    if (!is_good_size(size) || align < PAGE_SIZE || (align & (align - 1)))
+        return ERROR_BAD_CONFIG;
+    return alloc(size, align, true, MEMORY_HYPERVISOR, base);
 }
 
 enum error memory_alloc_at(struct hpa base, uint64_t size, int owner)
@@ -313,7 +412,7 @@ enum error memory_alloc_at(struct hpa base, uint64_t size, int owner)
 
         if (index < count && extents[index].owner == MEMORY_FREE &&
             extents[index].base.value <= base.value &&
-            size <= end_of(&extents[index]) - base.value) {
+            size <= end_of(&extents[index]) - base.value && may_be_guests(base.value, size)) {
             assign(index, base.value, base.value + size, owner);
             tell(base.value, size, MEMORY_FREE, owner);
             error = OK;
@@ -348,7 +447,7 @@ void *memory_alloc_pages(size_t size)
     if (size == 0 || size > SIZE_MAX - PAGE_SIZE)
         return NULL;
     size = align_up(size, PAGE_SIZE);
-    if (alloc(size, 0, MEMORY_HYPERVISOR, &base))
+    if (alloc(size, PAGE_SIZE, true, MEMORY_HYPERVISOR, &base))
         return NULL;
     return memset(hpa_pointer(base), 0, size);
 }

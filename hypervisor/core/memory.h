@@ -36,9 +36,22 @@ enum error memory_reserve(struct hpa base, uint64_t size, int owner);
  * counts; base equal to end keeps nothing clear. */
 void memory_keep_clear(struct hpa base, uint64_t end);
 
+/* A part of RAM that is for guests alone. */
+#define MEMORY_GUEST_RANGES 2
+struct memory_range {
+    struct hpa base;
+    uint64_t size; /* 0: there is none */
+};
+/* Divides memory between the hypervisor and its guests for good: the largest free ranges, but for
+ * `room` bytes, are for guests, and nothing else is; what the hypervisor is given lies elsewhere.
+ * At boot, one hart, before guests have any. */
+void memory_divide(uint64_t room, struct memory_range ranges[MEMORY_GUEST_RANGES]);
+
 /* Takes `size` bytes (a multiple of PAGE_SIZE), aligned to `align` (a power of two of at least
  * PAGE_SIZE), for `owner`. The memory is not cleared. Takes LOCK_MEMORY. */
 enum error memory_alloc(uint64_t size, uint64_t align, int owner, struct hpa *base);
+/* The same for the hypervisor's own use, in the place of its pages. */
+enum error memory_alloc_low(uint64_t size, uint64_t align, struct hpa *base);
 /* The same at a given address: ERROR_NO_MEMORY unless all of it is free. */
 enum error memory_alloc_at(struct hpa base, uint64_t size, int owner);
 /* Gives pages back; panics unless all of them belong to `owner`. */

@@ -29,6 +29,11 @@ void port_set_timer(uint64_t deadline);
 void port_idle(void);
 void port_relax(void); /* a breath in a spin loop */
 
+/* This hart reaches the memory of a capsule, that which runs on it or is being prepared on it,
+ * only between these two; never a second one meanwhile. */
+void port_memory_open(struct capsule *capsule);
+void port_memory_close(void);
+
 /* A capsule's confinement and virtual machine. The capsule's RAM is allocated and is already
  * in place; ERROR_NO_MEMORY when tables don't fit. Called with the capsule not running. */
 enum error port_capsule_create(struct capsule *capsule);

@@ -124,13 +124,15 @@ static struct capsule *find_capsule(struct call *call, uint64_t id)
     return NULL;
 }
 
-/* The caller's buffer. False and the error is set when it isn't all in the caller's RAM. An empty
- * one may be anywhere: nothing of it is touched. */
+/* The caller's buffer, open until the end of the call. False and the error is set when it isn't all
+ * in the caller's RAM. An empty one may be anywhere: nothing of it is touched. */
 static bool find_buffer(struct call *call, uint64_t address, uint64_t size, uint8_t **buffer)
 {
     *buffer = NULL;
     if (size)
         *buffer = capsule_memory(call->caller, gpa(address), size);
+    if (*buffer)
+        port_memory_open(call->caller);
     if (!size || *buffer)
         return true;
     fail(call, DIOSIX_ERR_INVALID_ADDRESS);
@@ -452,7 +454,7 @@ static void read_trace(struct call *call)
         count = TRACE_READ_MAX;
     call->result.extra = call->args[3];
     call->result.value = trace_read(hart, &call->result.extra, entries, count) * sizeof(entries[0]);
-    if (call->result.value)
+    if (buffer)
         memcpy(buffer, entries, call->result.value);
 #else
     fail(call, DIOSIX_ERR_NOT_SUPPORTED);
@@ -516,6 +518,7 @@ struct service_result service_call(struct vcpu *vcpu, uint64_t function, const u
             fail(&call, DIOSIX_ERR_DENIED);
         else
             functions[function].act(&call);
+        port_memory_close();
     }
     *again = call.again;
     return call.result;

@@ -19,7 +19,8 @@ void hosted_reset(void);
 struct hpa hosted_add_ram(uint64_t size);
 
 extern uint64_t hosted_time;
-extern __thread struct hart *hosted_hart; /* the hart that this thread is */
+extern __thread struct capsule *hosted_open; /* whose memory may be touched */
+extern __thread struct hart *hosted_hart;    /* the hart that this thread is */
 
 /* Where capsules' RAM may lie: what port_capsule_ram answers. */
 extern struct port_ram hosted_capsule_ram;

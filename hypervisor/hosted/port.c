@@ -8,6 +8,7 @@
 
 uint64_t hosted_time;
 __thread struct hart *hosted_hart;
+__thread struct capsule *hosted_open;
 struct port_ram hosted_capsule_ram;
 enum error hosted_create_error, hosted_fdt_error;
 unsigned hosted_live_capsules;
@@ -79,6 +80,18 @@ void port_relax(void)
     sched_yield(); /* the holder may wait for this very processor */
 }
 
+void port_memory_open(struct capsule *capsule)
+{
+    if (hosted_open != NULL)
+        abort();
+    hosted_open = capsule;
+}
+
+void port_memory_close(void)
+{
+    hosted_open = NULL;
+}
+
 enum error port_capsule_create(struct capsule *capsule)
 {
     if (hosted_create_error)
@@ -147,6 +160,8 @@ void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t 
 
 void port_vcpu_run(struct vcpu *vcpu)
 {
+    if (hosted_open != NULL)
+        abort();
     if (hosted_run)
         hosted_run(vcpu);
 }

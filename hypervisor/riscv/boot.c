@@ -17,6 +17,7 @@
 #include "ownership.h"
 #include "platform.h"
 #include "port.h"
+#include "protect.h"
 #include "sched.h"
 #include "stack.h"
 #include "tree.h"
@@ -40,7 +41,8 @@ static struct hart_features common;
 
 __attribute__((noreturn)) static void run_hart(struct hart *hart)
 {
-    stack_guard(hart);
+    stack_paint(hart);
+    protect_hart(hart);
     imsic_start(hart->id);
     world_init_hart(hart);
     sched_run(hart);
@@ -151,10 +153,10 @@ static void report_harts(void)
         guests += hart_takes_guests(harts[i]);
         maintenance += !harts[i]->runs_guests && atomic_load(&harts[i]->online);
     }
-    log_info("%u hart%s for guests, %u for maintenance: %s%s%s%s%u PMP entries", guests,
+    log_info("%u hart%s for guests, %u for maintenance: %s%s%s%s%s%u PMP entries", guests,
              guests == 1 ? "" : "s", maintenance, common.h ? "H, " : "no H, ",
              common.sstc ? "Sstc, " : "", common.d ? "FP, " : "", common.v ? "vector, " : "",
-             common.pmp_entries);
+             common.smepmp ? "Smepmp, " : "", common.pmp_entries);
     log_debug("the serial port interrupts by %s", platform_serial_controller());
     log_info("isolation: %s; %lu MiB of memory are free", isolation_name(),
              memory_owned(MEMORY_FREE) >> 20);
@@ -287,6 +289,7 @@ static void start_capsules(void)
         panic("there is no usable image: nothing to run");
     read_image(&image);
     keep_clear_for_guests();
+    protect_plan();
     unsigned started = 0;
     for (unsigned i = 0; i < capsule_count; i++)
         started += capsule_start(capsules[i]) == OK;

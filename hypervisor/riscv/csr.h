@@ -60,6 +60,7 @@
 #define CSR_PMPCFG0    0x3a0
 #define CSR_PMPCFG2    0x3a2
 #define CSR_PMPADDR0   0x3b0
+#define CSR_MSECCFG    0x747
 #define CSR_HSTATUS    0x600
 #define CSR_HEDELEG    0x602
 #define CSR_HIDELEG    0x603
@@ -196,6 +197,11 @@
 #define PMP_TOR   (1U << 3)
 #define PMP_NAPOT (3U << 3)
 #define PMP_LOCK  (1U << 7)
+
+/* Smepmp 1.0: mseccfg */
+#define MSECCFG_MML  (1UL << 0)
+#define MSECCFG_MMWP (1UL << 1)
+#define MSECCFG_RLB  (1UL << 2)
 
 #ifndef __ASSEMBLER__
 

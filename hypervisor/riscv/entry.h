@@ -12,7 +12,7 @@
 __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt);
 __attribute__((noreturn)) void boot_secondary(uint64_t hart_id);
 
-/* fault.c, called from entry.S: a fault of our own; `in_trap`: in the handling of a trap, on a hart
+/* bug.c, called from entry.S: a fault of our own; `in_trap`: in the handling of a trap, on a hart
  * with Smdbltrp, or an RNMI. And a fault in that. */
 __attribute__((noreturn)) void trap_bug(uint64_t pc, uint64_t sp, uint64_t ra, uint64_t a0,
                                         uint64_t cause, bool in_trap);

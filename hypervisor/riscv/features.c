@@ -56,6 +56,20 @@ static unsigned probe_zero_block(void *page)
     return whole ? count * sizeof(uint64_t) : 0;
 }
 
+/* `config` is what a pmpcfg register, that of entry `first` and those after it, holds after 0 was
+ * written: what earlier firmware has locked. Such an entry, and the one before it, whose address it
+ * may lock, too, are not ours (3.7.1.2). */
+static void end_at_locked(struct hart_features *features, unsigned first, uint64_t config)
+{
+    if (config == 0)
+        return;
+    unsigned usable = first + (unsigned)__builtin_ctzl(config) / 8;
+    if (usable > 0)
+        usable--;
+    if (features->pmp_entries > usable)
+        features->pmp_entries = usable;
+}
+
 /* 3.7.1.1: with the entry off, all ones read back as the address bits that exist, and the lowest
  * of them tells the granularity. */
 static void probe_pmp(struct hart_features *features)
@@ -63,7 +77,7 @@ static void probe_pmp(struct hart_features *features)
     uint64_t value = 0;
     if (!csr_try_write(CSR_PMPCFG0, 0))
         return;
-    csr_try_write(CSR_PMPCFG2, 0);
+    (void)csr_try_write(CSR_PMPCFG2, 0);
 #define PROBE_ENTRY(n)                                                                             \
     if (csr_try_write(CSR_PMPADDR0 + (n), UINT64_MAX) &&                                           \
         csr_try_read(CSR_PMPADDR0 + (n), &value) && value != 0)                                    \
@@ -75,8 +89,24 @@ static void probe_pmp(struct hart_features *features)
     PROBE_ENTRY(7)
     PROBE_ENTRY(15)
 #undef PROBE_ENTRY
+    if (csr_try_read(CSR_PMPCFG2, &value))
+        end_at_locked(features, 8, value);
+    end_at_locked(features, 0, csr_read(CSR_PMPCFG0));
     if (features->pmp_entries > 0)
         features->pmp_granularity = 4UL << __builtin_ctzl(csr_read(CSR_PMPADDR0));
+}
+
+/* MML and MMWP stay once they are set, so neither can be tried; RLB can, as long as no entry is
+ * locked (Smepmp 1.0). A hart that has no RLB counts as one without Smepmp. */
+static bool probe_smepmp(void)
+{
+    uint64_t value;
+    if (!csr_try_read(CSR_MSECCFG, &value))
+        return false;
+    csr_set(CSR_MSECCFG, MSECCFG_RLB);
+    value = csr_read(CSR_MSECCFG);
+    csr_clear(CSR_MSECCFG, MSECCFG_RLB);
+    return (value & MSECCFG_RLB) != 0;
 }
 
 /* 21.2.10: the VMID bits that stick are those that exist; the mode must stick too. */
@@ -168,6 +198,7 @@ void features_probe(struct hart_features *features, void *scratch)
         .stateen = csr_try_read(CSR_MSTATEEN0, &value),
     };
     probe_pmp(features);
+    features->smepmp = features->pmp_entries >= 16 && probe_smepmp(); /* all of protect.c's */
     if (features->v) {
         csr_set(CSR_MSTATUS, STATUS_VS);
         features->vlenb = csr_read(CSR_VLENB);
@@ -202,6 +233,7 @@ void features_intersect(struct hart_features *common, const struct hart_features
     common->sstc &= other->sstc;
     common->svadu &= other->svadu;
     common->zawrs &= other->zawrs;
+    common->smepmp &= other->smepmp;
     common->pmp_entries = least(common->pmp_entries, other->pmp_entries);
     common->vmid_bits = least(common->vmid_bits, other->vmid_bits);
     if (other->pmp_granularity > common->pmp_granularity)

@@ -80,7 +80,7 @@ enum error gstage_create(struct capsule *capsule)
     if (first_gigabyte(capsule) + gigabytes(capsule) > ROOT_ENTRIES)
         return ERROR_BAD_CONFIG;
     struct hpa root;
-    enum error error = memory_alloc(size, ROOT_SIZE, MEMORY_HYPERVISOR, &root);
+    enum error error = memory_alloc_low(size, ROOT_SIZE, &root);
     if (error != OK) {
         log_error("capsule %s: no memory for its page tables", capsule->config.name);
         return error;

@@ -2,9 +2,6 @@
 #include "guest_access.h"
 #include "csr.h"
 
-int guest_load(uint64_t address, size_t size, uint64_t mstatus, uint64_t *value);
-int guest_store(uint64_t address, size_t size, uint64_t mstatus, uint64_t value);
-
 /* MDT is set in what a trap left there, and a fault with it would be a double trap. */
 static uint64_t with_guest_rights(const struct vcpu *vcpu)
 {

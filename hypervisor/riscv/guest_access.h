@@ -17,6 +17,11 @@ struct guest_fault {
     uint64_t cause, tval; /* what the guest should see; guest-page faults are access faults */
 };
 
+/* entry.S: one access with `mstatus` in force for it. 0, or 1 after a fault, with mcause and mtval
+ * as it left them. */
+int guest_load(uint64_t address, size_t size, uint64_t mstatus, uint64_t *value);
+int guest_store(uint64_t address, size_t size, uint64_t mstatus, uint64_t value);
+
 /* Copies between the guest's virtual memory and the hypervisor. False and *fault on a fault;
  * bytes before the fault may have been copied. */
 bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t size,

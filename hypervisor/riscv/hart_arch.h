@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct vcpu;
+struct capsule;
 
 /* What this hart can do, found out by trying at boot: a device tree may promise too much. */
 struct hart_features {
@@ -40,6 +41,8 @@ struct hart_arch {
     uint64_t environment;    /* what menvcfg and henvcfg were set to: the last vCPU's */
     bool own_wfi;            /* H: hstatus lets the loaded vCPU execute `wfi` */
     uint64_t levels;         /* interrupt levels that are in the hart: interrupt.c */
+    uint64_t pmp_fixed;      /* what pmpcfg0 holds for good: protect.c */
+    struct capsule *open;    /* whose memory the hart reaches just now: isolation_open() */
     uint64_t isolation;      /* generation of the PMP and G-stage setting in the hart; 0 none */
     uint64_t gstage_flushes; /* how many of the flushes that all harts owe it has done */
     struct vcpu *last_of_capsule[64]; /* by capsule: who left translations here; CAPSULE_MAX */

@@ -7,6 +7,7 @@
 #include "machine/machine.h"
 #include "memory.h"
 #include "port.h"
+#include "protect.h"
 
 extern char hypervisor_start[], hypervisor_area_end[];
 
@@ -18,7 +19,7 @@ static _Atomic uint64_t flushes_ordered; /* VMIDs are used again: old translatio
 void isolation_choose(const struct hart_features *common, bool force_pmp)
 {
     have_h = common->h;
-    have_pmp = common->pmp_entries >= 4;
+    have_pmp = common->pmp_entries >= 4 && common->pmp_granularity <= PAGE_SIZE;
     have_third_wall = !have_pmp || common->pmp_entries >= PMP_ENTRIES_OF_THREE;
     use_gstage = common->h && common->vmid_bits >= 7 && !(force_pmp && have_pmp);
     if (!use_gstage && !have_pmp)
@@ -96,15 +97,22 @@ void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, 
     begin_generation(capsule);
 }
 
+/* Where a rule is machine mode's or the guest's (protect.c), this one is both's: machine mode may
+ * read and write, the guest may read (Smepmp 1.0, truth table). */
+#define SHARED PMP_W
+
 /* PMP lets through the capsule's RAM, its flash and, for the hardware's page walker, its G-stage
  * tables, which it may only read. What no entry matches is denied to all but machine mode (3.7.1).
- */
-static void set_walls(struct capsule *capsule)
+ * Open, RAM and flash are machine mode's for a while. */
+static void set_walls(struct hart *hart, struct capsule *capsule, bool open)
 {
-    struct pmp_range ram = {capsule->ram_host, capsule->ram_size, PMP_R | PMP_W | PMP_X};
-    struct pmp_range tables = {capsule->arch.gstage_root, capsule->arch.gstage_pages, PMP_R};
-    struct pmp_range rom = {capsule->arch.rom_host, capsule->arch.rom_size, PMP_R | PMP_X};
-    pmp_set(&ram, &tables, &rom);
+    struct pmp_range ram = {capsule->ram_host, capsule->ram_size,
+                            open ? SHARED : PMP_R | PMP_W | PMP_X};
+    struct pmp_range tables = {capsule->arch.gstage_root, capsule->arch.gstage_pages,
+                               protect_strictly(hart) ? SHARED : PMP_R};
+    struct pmp_range rom = {capsule->arch.rom_host, capsule->arch.rom_size,
+                            open ? SHARED : PMP_R | PMP_X};
+    pmp_set(hart->arch.pmp_fixed, &ram, &tables, &rom);
 }
 
 /* Cached translations hold PMP's verdicts (3.7.2), so they go with the old setting. On `gstage`
@@ -125,17 +133,55 @@ static void flush_after_switch(struct hart *hart)
     }
 }
 
-void isolation_enter(struct hart *hart, struct capsule *capsule)
+__attribute__((noinline)) static void confine(struct hart *hart, struct capsule *capsule,
+                                              uint64_t generation)
 {
-    uint64_t generation = atomic_load_explicit(&capsule->arch.generation, memory_order_acquire);
-    if (hart->arch.isolation == generation)
-        return;
-    if (have_pmp)
-        set_walls(capsule);
+    if (have_pmp || protect_strictly(hart))
+        set_walls(hart, capsule, false);
     if (have_h)
         csr_write(CSR_HGATP, capsule->arch.hgatp);
     flush_after_switch(hart);
     hart->arch.isolation = generation;
+}
+
+void isolation_enter(struct hart *hart, struct capsule *capsule)
+{
+    uint64_t generation = atomic_load_explicit(&capsule->arch.generation, memory_order_acquire);
+    if (hart->arch.isolation != generation)
+        confine(hart, capsule, generation);
+}
+
+/* The guest's rights are less meanwhile. Translations that the hart made of its own accord may have
+ * kept that (3.7.2), and go. */
+void isolation_open(struct hart *hart, struct capsule *capsule)
+{
+    if (!protect_strictly(hart))
+        return;
+    if (hart->arch.open != NULL)
+        panic("capsule %s: its memory is open already", hart->arch.open->config.name);
+    isolation_enter(hart, capsule); /* it may have been another's so far */
+    set_walls(hart, capsule, true);
+    hart->arch.open = capsule;
+}
+
+void isolation_close(struct hart *hart)
+{
+    struct capsule *capsule = hart->arch.open;
+    if (capsule == NULL)
+        return;
+    hart->arch.open = NULL;
+    set_walls(hart, capsule, false);
+    if (!have_h)
+        sfence_vma_all();
+    else
+        hfence_gvma_all();
+    if (have_h && !use_gstage)
+        hfence_vvma_all();
+}
+
+bool isolation_translates(void)
+{
+    return use_gstage;
 }
 
 void isolation_fence(void)

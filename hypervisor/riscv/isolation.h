@@ -34,6 +34,14 @@ void isolation_fence(void);
 struct guest_fault;
 bool isolation_fault_address(struct vcpu *vcpu, struct gpa *address, struct guest_fault *fault);
 
+/* A hart that protects itself strictly (protect.h) reaches the memory of a capsule, its RAM and its
+ * flash, only between these two; elsewhere they do nothing. Open it for the lines that need it, and
+ * never twice; not while a guest runs. Any hart, on which the capsule runs or nothing. */
+void isolation_open(struct hart *hart, struct capsule *capsule);
+void isolation_close(struct hart *hart);
+/* For protect.c: is there G-stage translation before PMP? */
+bool isolation_translates(void);
+
 /* The parts of the two back ends that isolation.c calls. */
 struct pmp_range {
     struct hpa base;
@@ -41,9 +49,9 @@ struct pmp_range {
     unsigned permissions; /* PMP_R | PMP_W | PMP_X */
 };
 /* All that is in none of the ranges is denied to the modes below machine mode. A third one takes
- * PMP_ENTRIES_OF_THREE entries. */
+ * PMP_ENTRIES_OF_THREE entries. `fixed` is the part of pmpcfg0 that is not theirs. */
 #define PMP_ENTRIES_OF_THREE 7
-void pmp_set(const struct pmp_range *first, const struct pmp_range *second,
+void pmp_set(uint64_t fixed, const struct pmp_range *first, const struct pmp_range *second,
              const struct pmp_range *third);
 enum error gstage_create(struct capsule *capsule);
 void gstage_destroy(struct capsule *capsule);

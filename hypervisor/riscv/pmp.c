@@ -1,8 +1,8 @@
 /*
  * Physical memory protection (Privileged 1.13, 3.7). A range takes two entries, the upper of them
  * top-of-range: any base and size in whole pages will do, on any implementation. Four entries are
- * enough, so the smallest cores are. A third range, which few capsules have, takes entries 5 and 6:
- * entry 4 is the stack's guard (stack.c).
+ * enough, so the smallest cores are. A third range, which few capsules have, takes entries 5 and 6.
+ * protect.c has the table of all entries, and the others.
  */
 #include "csr.h"
 #include "isolation.h"
@@ -13,12 +13,12 @@ static uint64_t config(const struct pmp_range *range)
     return range->size == 0 ? 0 : PMP_TOR | range->permissions;
 }
 
-void pmp_set(const struct pmp_range *first, const struct pmp_range *second,
+void pmp_set(uint64_t fixed, const struct pmp_range *first, const struct pmp_range *second,
              const struct pmp_range *third)
 {
     /* Addresses are in units of 4 bytes (3.7.1). The entries are off while they change, so that
      * no half-made range is ever in force. */
-    csr_write(CSR_PMPCFG0, 0);
+    csr_write(CSR_PMPCFG0, fixed);
     csr_write(CSR_PMPADDR0 + 0, first->base.value >> 2);
     csr_write(CSR_PMPADDR0 + 1, (first->base.value + first->size) >> 2);
     csr_write(CSR_PMPADDR0 + 2, second->base.value >> 2);
@@ -27,5 +27,5 @@ void pmp_set(const struct pmp_range *first, const struct pmp_range *second,
         csr_write(CSR_PMPADDR0 + 5, third->base.value >> 2);
         csr_write(CSR_PMPADDR0 + 6, (third->base.value + third->size) >> 2);
     }
-    csr_write(CSR_PMPCFG0, config(first) << 8 | config(second) << 24 | config(third) << 48);
+    csr_write(CSR_PMPCFG0, fixed | config(first) << 8 | config(second) << 24 | config(third) << 48);
 }

@@ -60,6 +60,16 @@ void port_relax(void)
     __asm__ volatile(".word 0x0100000f" ::: "memory"); /* pause (Zihintpause) */
 }
 
+void port_memory_open(struct capsule *capsule)
+{
+    isolation_open(port_hart(), capsule);
+}
+
+void port_memory_close(void)
+{
+    isolation_close(port_hart());
+}
+
 /* What the harts have, without what its manifest takes away. */
 static enum error take_isa(struct capsule *capsule)
 {

@@ -2,6 +2,7 @@
 #include "capsule.h"
 #include "csr.h"
 #include "entry.h"
+#include "log.h"
 #include "machine/devices.h"
 #include "machine/sbi.h"
 #include "port.h"
@@ -63,6 +64,10 @@ static void enter_once(struct hart *hart, struct vcpu *vcpu)
     atomic_store(&vcpu->arch.in_guest, true);
     if (atomic_load(&vcpu->arch.fences) != 0)
         fence_pay(vcpu);
+#ifdef DEBUG
+    if (hart->arch.open != NULL)
+        panic("capsule %s: its memory is still open", hart->arch.open->config.name);
+#endif
     interrupt_enter(hart, vcpu);
     guest_enter(&vcpu->arch);
     atomic_store(&vcpu->arch.in_guest, false);

@@ -6,9 +6,11 @@
  * guest-physical address, checked like any other.
  */
 #include "csr.h"
+#include "guest_access.h"
 #include "hart.h"
 #include "isolation.h"
 #include "port.h"
+#include "protect.h"
 
 #define VPN_BITS 9
 
@@ -34,22 +36,41 @@ static uint64_t leaf_address(uint64_t pte, int level, uint64_t virtual_address)
     return (page & ~mask) | (virtual_address & mask);
 }
 
-bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address)
+/* A word of the guest's RAM, reached as supervisor mode without translation would, so that PMP lets
+ * through the loaded capsule's memory and no other. On a hart with H, satp is zero anyway. */
+static bool read_word(const uint64_t *slot, uint64_t *value)
 {
-    uint64_t satp = guest_satp(), mode = satp >> SATP_MODE_SHIFT;
-    if (mode == SATP_MODE_BARE) {
-        *address = gpa(virtual_address);
-        return true;
-    }
+    uint64_t mstatus = csr_read(CSR_MSTATUS) & ~(STATUS_MPP | STATUS_MPV | STATUS_MDT);
+    uint64_t satp = csr_swap(CSR_SATP, 0);
+    bool there = guest_load(hpa_of(slot).value, sizeof *value, mstatus | STATUS_MPP_S | STATUS_MPRV,
+                            value) == 0;
+    csr_write(CSR_SATP, satp);
+    return there;
+}
+
+/* The entry of a page table; false: it is not in the guest's RAM. */
+static bool read_entry(struct vcpu *vcpu, uint64_t address, uint64_t *pte)
+{
+    const uint64_t *slot = capsule_memory(vcpu->capsule, gpa(address), sizeof *pte);
+    if (slot == NULL)
+        return false;
+    if (protect_strictly(port_hart()))
+        return read_word(slot, pte);
+    *pte = *(const volatile uint64_t *)slot;
+    return true;
+}
+
+/* Apart from what guests without translation need, which is short. */
+__attribute__((noinline)) static bool walk(struct vcpu *vcpu, uint64_t satp,
+                                           uint64_t virtual_address, struct gpa *address)
+{
+    uint64_t mode = satp >> SATP_MODE_SHIFT;
     int levels = (int)(mode - SATP_MODE_SV39) + 3;
     uint64_t table = (satp & SATP_PPN) * PAGE_SIZE;
     for (int level = levels - 1; level >= 0; level--) {
         uint64_t index = virtual_address >> (12 + VPN_BITS * level) & 511;
-        const uint64_t *slot = capsule_memory(vcpu->capsule, gpa(table + index * 8), 8);
-        if (slot == NULL)
-            return false;
-        uint64_t pte = *(const volatile uint64_t *)slot;
-        if (!(pte & PTE_V))
+        uint64_t pte;
+        if (!read_entry(vcpu, table + index * sizeof pte, &pte) || !(pte & PTE_V))
             return false;
         if (is_leaf(pte)) {
             *address = gpa(leaf_address(pte, level, virtual_address));
@@ -58,4 +79,13 @@ bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *ad
         table = (pte >> PTE_PPN_SHIFT & PTE_PPN) * PAGE_SIZE;
     }
     return false;
+}
+
+bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address)
+{
+    uint64_t satp = guest_satp();
+    if (satp >> SATP_MODE_SHIFT != SATP_MODE_BARE)
+        return walk(vcpu, satp, virtual_address, address);
+    *address = gpa(virtual_address);
+    return true;
 }

@@ -14,10 +14,6 @@
 #include "log.h"
 #include "ownership.h"
 
-#ifndef CSR_MSECCFG
-#define CSR_MSECCFG 0x747
-#define MSECCFG_MML (1UL << 0)
-#endif
 #define PMP_ENTRIES    16
 #define PMP_MODE(c)    ((c) >> 3 & 3)
 #define MODE_TOR       1
@@ -110,6 +106,17 @@ static void decode_range(const struct pmp_state *pmp, unsigned i, uint64_t *star
     }
 }
 
+extern char hypervisor_start[], rodata_end[];
+
+/* Where G-stage translation comes before PMP, the hypervisor's code and constants are locked for
+ * all modes alike (protect.c). */
+static bool is_locked_code(const struct hart *hart, uint64_t start, uint64_t end, unsigned allowed)
+{
+    return hart->arch.features.h && (csr_read(CSR_HGATP) & HGATP_MODE) != 0 &&
+           (allowed & PMP_W) == 0 && start >= (uintptr_t)hypervisor_start &&
+           end <= (uintptr_t)rodata_end;
+}
+
 /* Its own memory, or to be read by the hart alone, its tables. Counts the former. */
 static void check_entry(const struct hart *hart, const struct capsule *capsule,
                         const struct pmp_state *pmp, unsigned i, uint64_t *reached)
@@ -119,7 +126,7 @@ static void check_entry(const struct hart *hart, const struct capsule *capsule,
     unsigned allowed = permissions(pmp, pmp->config[i]);
 
     decode_range(pmp, i, &start, &end);
-    if (allowed == 0 || end <= start)
+    if (allowed == 0 || end <= start || is_locked_code(hart, start, end, allowed))
         return;
     if (ownership_is(hpa(start), end - start, capsule->id, &where)) {
         *reached += end - start;
@@ -214,8 +221,6 @@ static void check_gstage(const struct hart *hart, const struct capsule *capsule)
 }
 
 /* --- for tests --- */
-
-extern char hypervisor_start[];
 
 /* A page more than the first range has; the first gigabyte of RAM at guest-physical 0. */
 static void plant(const struct capsule *capsule)

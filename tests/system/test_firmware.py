@@ -137,14 +137,14 @@ def test_edk2(qemu):
         machine.wait_end()
 
 
-@pytest.mark.parametrize("qemu,smp", [("qemu", 1), ("qemu", 2), ("qemu10", 2)])
-def test_flash(tmp_path, qemu, smp):
+@pytest.mark.parametrize("qemu,cpu,smp", [("qemu", None, 1), ("qemu", None, 2), ("qemu10", "rv64,smepmp=on", 2)])
+def test_flash(tmp_path, qemu, cpu, smp):
     """All that a guest can do with it, by three vCPUs that share harts."""
     contents = struct.pack("<64I", *(0x5a000000 + number for number in range(64)))
     contents += struct.pack("<II", 0x02a00513, 0x00008067)  # li a0, 42; ret
     (tmp_path / "flash").write_bytes(contents)
     guests = [{**payload("flash", cpus=3), "flash1": str(tmp_path / "flash")}, payload("canary", beats=1)]
-    with Machine(guests, smp=smp, qemu=qemu) as machine:
+    with Machine(guests, smp=smp, qemu=qemu, cpu=cpu) as machine:
         machine.payload_done("flash")
         machine.payload_done("canary")
         machine.wait_end()

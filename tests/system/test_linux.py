@@ -46,9 +46,10 @@ def test_one_guest(options):
         machine.expect("capsule linux: stopped", 120)
 
 
-@pytest.mark.parametrize("cpu,qemu", [("rv64,h=off,sstc=off", "qemu"), ("max", "qemu10")])
-def test_other_harts(cpu, qemu):
-    with Machine([linux(ram="128M")], smp=1, cpu=cpu, qemu=qemu) as machine:
+@pytest.mark.parametrize("cpu,qemu,append", [
+    ("rv64,h=off,sstc=off", "qemu", ""), ("max", "qemu10", ""), ("rv64,smepmp=on", "qemu10", "isolation=pmp")])
+def test_other_harts(cpu, qemu, append):
+    with Machine([linux(ram="128M")], smp=1, cpu=cpu, qemu=qemu, append=f"services=no {append}") as machine:
         machine.login(360)
         machine.shell("uname -m", "riscv64")
         machine.line("poweroff")

@@ -15,6 +15,7 @@ MACHINES = {
     "qemu10": {"qemu": "qemu10"},
     "qemu10-pmp": {"qemu": "qemu10", "append": "services=no isolation=pmp"},
     "qemu10-max": {"qemu": "qemu10", "cpu": "max"},
+    "qemu10-no-h-smepmp": {"qemu": "qemu10", "cpu": "rv64,h=off,smepmp=on"},
     "qemu10-max-pmp": {"qemu": "qemu10", "cpu": "max", "append": "services=no isolation=pmp"},
 }
 # QEMU 7.2 hides pending levels in a VS-mode sip (payload.h, check_sip).

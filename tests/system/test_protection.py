@@ -23,6 +23,64 @@ def caught(what, expected, **options):
     assert which == 0, f"{what}: {match[0]}"
 
 
+# What is caught, by what the harts and the back end have.
+CODE = {
+    "write-text": FAULT + "store/AMO access fault in the hypervisor's code, mtval 0x80000000,",
+    "write-rodata": FAULT + "store/AMO access fault in its constants, ",
+}
+ALL = {
+    **CODE,
+    "execute-data": FAULT + r"instruction access fault, mtval (0x8\w+), pc \1,",
+    "execute-rodata": FAULT + r"instruction access fault in its constants, mtval (0x8\w+), pc \1,",
+    "execute-guest": FAULT + r"instruction access fault in guests' memory, mtval (0x8\w+), pc \1,",
+    "read-guest": FAULT + "load access fault in guests' memory, ",
+    "write-guest": FAULT + "store/AMO access fault in guests' memory, ",
+    "read-other-guest": FAULT + "load access fault in guests' memory, ",
+}
+SMEPMP = {
+    "gstage": {"qemu": "qemu10", "cpu": "rv64,smepmp=on"},
+    "pmp": {"qemu": "qemu10", "cpu": "rv64,smepmp=on", "append": "isolation=pmp"},
+    "no-h": {"qemu": "qemu10", "cpu": "rv64,smepmp=on,h=off"},
+    "qemu7": {"cpu": "rv64,x-epmp=true"},
+}
+
+
+FEW = ["execute-data", "read-guest", "read-other-guest"]
+
+
+@pytest.mark.parametrize("kind,what", [("gstage", what) for what in ALL] +
+                         [(kind, what) for kind in SMEPMP if kind != "gstage" for what in FEW])
+def test_smepmp(kind, what):
+    caught(what, ALL[what], **SMEPMP[kind])
+
+
+@pytest.mark.parametrize("what", CODE)
+@pytest.mark.parametrize("qemu", ["qemu", "qemu10"])
+def test_code_behind_gstage(qemu, what):
+    """Without Smepmp, what guests cannot reach anyway is locked for all."""
+    caught(what, ALL[what], qemu=qemu, cpu="rv64")
+
+
+@pytest.mark.parametrize("what,append", [("execute-data", ""), ("write-text", "isolation=pmp"), ("read-guest", "isolation=pmp")])
+def test_not_caught(what, append):
+    """What no locked entry can give: docs/security.md says so, and guests' own wall comes first."""
+    assert violate(what, f"violation {what} was not caught", append=append)[0] == 0
+
+
+@pytest.mark.parametrize("kind", SMEPMP)
+def test_guests_live(kind):
+    """All that machine mode does with guests' memory, it still can: calls with buffers, restarts."""
+    options = {**SMEPMP[kind], "append": "services=no " + SMEPMP[kind].get("append", "")}
+    sip = {"sip": "hidden"} if kind == "qemu7" else {}
+    guests = [payload("sbi", cpus=2, **sip), payload("isolation"), payload("uart", **sip), payload("memory_zero"),
+              payload("crash", properties=["auto_crash_restart"])]
+    with Machine(guests, **options) as machine:
+        machine.expect(r"harts? for guests.* Smepmp, 16 PMP entries")
+        for guest in guests[:-1]:
+            machine.payload_done(guest["name"])
+        machine.expect("capsule crash: .*restart", anywhere=True)
+
+
 @pytest.mark.parametrize("cpu", ["rv64", "rv64,h=off", "sifive-u54"])
 def test_stack_guard(cpu):
     caught("stack-overflow", FAULT + r"(store/AMO|load) access fault below the hart's stack", cpu=cpu)

@@ -55,6 +55,7 @@ int fake_setup(unsigned vcpus)
 
 int fake_teardown(void)
 {
+    assert_false(fake.open);
     machine_destroy(&fake.capsule);
     for (unsigned id = 0; id < fake.capsule.vcpu_count; id++)
         free(fake.capsule.vcpus[id]);
@@ -165,6 +166,19 @@ void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, 
                 host.value + size <= capsule->arch.rom_host.value + capsule->arch.rom_size);
     fake.shows++;
     fake.shown[bank] = shown;
+}
+
+/* Never a second one meanwhile. */
+void port_memory_open(struct capsule *capsule)
+{
+    assert_ptr_equal(capsule, &fake.capsule);
+    assert_false(fake.open);
+    fake.open = true;
+}
+
+void port_memory_close(void)
+{
+    fake.open = false;
 }
 
 void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size)

@@ -42,6 +42,7 @@ static int setup(void **state)
     capacity = MEMORY_EXTENT_MAX;
     count = 0;
     clear_start = clear_end = 0;
+    memset(divided, 0, sizeof divided);
     lock = (struct lock)LOCK_INITIALIZER(LOCK_MEMORY);
     return 0;
 }
@@ -252,6 +253,43 @@ static void test_own_pages_stay_out_of_what_is_kept_clear(void **state)
     free(ram);
 }
 
+/* The hypervisor's pages and guests' memory never come to where the other's are. */
+static void test_divided_for_good(void **state)
+{
+    uint8_t *ram = aligned_alloc(PAGE_SIZE, PAGES(16));
+    struct memory_range ranges[MEMORY_GUEST_RANGES];
+    struct hpa base;
+
+    (void)state;
+    memory_add(hpa_of(ram), PAGES(16));
+    memory_reserve(hpa_of(ram), PAGES(2), MEMORY_HYPERVISOR);
+    memory_reserve(hpa_of(ram + PAGES(6)), PAGES(1), MEMORY_RESERVED);
+    memory_keep_clear(hpa_of(ram + PAGES(3)), hpa_of(ram + PAGES(4)).value);
+    memory_divide(PAGES(2), ranges); /* free: 2 to 5, 7 to 15 */
+    assert_int_equal(ranges[0].base.value, hpa_of(ram + PAGES(3)).value);
+    assert_int_equal(ranges[0].size, PAGES(3));
+    assert_int_equal(ranges[1].base.value, hpa_of(ram + PAGES(7)).value);
+    assert_int_equal(ranges[1].size, PAGES(7)); /* the two at the end are room */
+
+    assert_int_equal(memory_alloc_at(hpa_of(ram + PAGES(2)), PAGES(1), 1), ERROR_NO_MEMORY);
+    assert_int_equal(memory_alloc_at(hpa_of(ram + PAGES(13)), PAGES(2), 1), ERROR_NO_MEMORY);
+    assert_int_equal(memory_alloc_at(hpa_of(ram + PAGES(3)), PAGES(1), 1), OK);
+    assert_int_equal(memory_alloc(PAGES(7), PAGE_SIZE, 1, &base), OK);
+    assert_int_equal(base.value, ranges[1].base.value);
+    assert_int_equal(memory_alloc(PAGES(3), PAGE_SIZE, 1, &base), ERROR_NO_MEMORY);
+    assert_int_equal(memory_alloc(PAGES(2), PAGE_SIZE, 1, &base), OK);
+    assert_int_equal(base.value, hpa_of(ram + PAGES(4)).value);
+    memory_free(ranges[0].base, PAGES(3), 1);
+
+    assert_int_equal(memory_alloc_low(PAGES(2), PAGE_SIZE, &base), OK);
+    assert_int_equal(base.value, hpa_of(ram + PAGES(14)).value);
+    assert_ptr_equal(memory_alloc_pages(PAGES(1)), ram + PAGES(2));
+    assert_null(memory_alloc_pages(PAGES(1))); /* 3 to 5 are free, and guests' */
+    memory_free(ranges[1].base, ranges[1].size, 1);
+    assert_null(memory_alloc_pages(PAGES(1)));
+    free(ram);
+}
+
 /* Every other page given back, so that the array must grow several times; then all the rest. */
 static void test_array_grows_out_of_fragmented_memory(void **state)
 {
@@ -437,6 +475,7 @@ int main(void)
         cmocka_unit_test_setup(test_full_array_at_boot, setup),
         cmocka_unit_test_setup(test_own_pages_are_low_and_clear, setup),
         cmocka_unit_test_setup(test_own_pages_stay_out_of_what_is_kept_clear, setup),
+        cmocka_unit_test_setup(test_divided_for_good, setup),
         cmocka_unit_test_setup(test_array_grows_out_of_fragmented_memory, setup),
         cmocka_unit_test_setup(test_frees_have_room_when_the_array_cannot_grow, setup),
         cmocka_unit_test_setup(test_against_naive_model, setup),

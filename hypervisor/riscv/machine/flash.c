@@ -21,6 +21,7 @@
 #include "isolation.h"
 #include "log.h"
 #include "memory.h"
+#include "port.h"
 #include <string.h>
 
 #define BANK_SIZE   CAPSULE_FLASH_SIZE
@@ -302,6 +303,7 @@ bool flash_access(struct machine *machine, struct mmio *mmio)
     uint64_t offset = mmio->offset % BANK_SIZE;
     if (!bank)
         return false;
+    port_memory_open(machine->capsule);
     if (!mmio->write) {
         mmio->value = read(bank, offset, mmio->size);
     } else if (mmio->size == 8) { /* two cycles on a bus of 32 bits */
@@ -310,6 +312,7 @@ bool flash_access(struct machine *machine, struct mmio *mmio)
     } else {
         write(machine, bank, offset, (uint32_t)mmio->value, mmio->size);
     }
+    port_memory_close();
     return true;
 }
 
@@ -377,8 +380,10 @@ bool flash_prepare(struct machine *machine)
     const struct blob *blob = &machine->capsule->config.flash[at / BANK_SIZE];
     if (offset < blob->size)
         copied = blob->size - offset < FILL_STEP ? blob->size - offset : FILL_STEP;
+    port_memory_open(machine->capsule);
     memcpy(contents + offset, (const uint8_t *)blob->data + offset, copied);
     memset(contents + offset + copied, 0, FILL_STEP - copied);
+    port_memory_close();
     machine->flash.prepared += FILL_STEP;
     return false;
 }

@@ -1,5 +1,6 @@
 /* DBCN: the debug console (SBI 3.0, chapter 12). */
 #include "sbi_console.h"
+#include "port.h"
 #include "sched.h"
 
 enum {
@@ -30,12 +31,16 @@ static void transfer(struct sbi_call *call)
     if (call->args[0] == 0)
         return; /* no address in the range is inaccessible */
     uint8_t *bytes = buffer(call);
-    if (!bytes)
+    if (!bytes) {
         call->error = SBI_ERR_INVALID_PARAM;
-    else if (call->function == CONSOLE_WRITE)
+        return;
+    }
+    port_memory_open(call->vcpu->capsule);
+    if (call->function == CONSOLE_WRITE)
         write(call, bytes);
     else
         call->value = sbi_console_read(call->vcpu->capsule, bytes, call->args[0]);
+    port_memory_close();
 }
 
 static void handle(struct sbi_call *call)

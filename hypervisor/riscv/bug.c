@@ -17,6 +17,7 @@
 #include "hart.h"
 #include "log.h"
 #include "port.h"
+#include "protect.h"
 #include <string.h>
 
 extern char hypervisor_start[], text_end[], rodata_end[];
@@ -33,6 +34,8 @@ static const char *place(uint64_t address)
         return " in the hypervisor's code";
     if (between(address, text_end, rodata_end))
         return " in its constants";
+    if (protect_is_guests(address))
+        return " in guests' memory";
     if (address - port_hart()->arch.stack_low < PAGE_SIZE)
         return " below the hart's stack";
     return "";
