@@ -1,9 +1,8 @@
 /* Interrupts and timers at awkward moments; harts that start, stop and suspend each other. */
 #include "fuzz.h"
 
-static void store_word(struct worker *worker, uint64_t address, uint32_t value)
+static void store_word(uint64_t address, uint32_t value)
 {
-    (void)worker;
     *(volatile uint32_t *)address = value;
 }
 
@@ -12,11 +11,10 @@ static void program_plic(struct worker *worker)
 {
     static const uint32_t sources[] = {10, 10, 11, 1, 8, 31, 32, 63, 95};
     uint32_t source = PICK(worker, sources);
-    store_word(worker, plic_base + 4UL * source, (uint32_t)below(worker, 9));
-    store_word(worker, plic_base + 0x2000 + 0x80 * worker->plic_context + source / 32 * 4,
+    store_word(plic_base + 4UL * source, (uint32_t)below(worker, 9));
+    store_word(plic_base + 0x2000 + 0x80 * worker->plic_context + source / 32 * 4,
                one_in(worker, 4) ? 0 : (uint32_t)any(worker) | 1U << source % 32);
-    store_word(worker, plic_base + 0x200000 + 0x1000 * worker->plic_context,
-               (uint32_t)below(worker, 3));
+    store_word(plic_base + 0x200000 + 0x1000 * worker->plic_context, (uint32_t)below(worker, 3));
 }
 
 /* IER, MCR and FCR make the port ask for attention: nearly always the transmitter is empty. */
@@ -35,13 +33,13 @@ static void program_clock(struct worker *worker)
 {
     const uint64_t clock = 0x101000;
     uint64_t now = *(volatile uint32_t *)clock;
-    now |= (uint64_t) * (volatile uint32_t *)(clock + 4) << 32;
+    now |= (uint64_t)(*(volatile uint32_t *)(clock + 4)) << 32;
     now += below(worker, 2000000) - 100000;
-    store_word(worker, clock + 0xc, (uint32_t)(now >> 32));
-    store_word(worker, clock + 8, (uint32_t)now);
-    store_word(worker, clock + 0x10, (uint32_t)below(worker, 4));
+    store_word(clock + 0xc, (uint32_t)(now >> 32));
+    store_word(clock + 8, (uint32_t)now);
+    store_word(clock + 0x10, (uint32_t)below(worker, 4));
     if (one_in(worker, 2))
-        store_word(worker, clock + 0x1c, 1);
+        store_word(clock + 0x1c, 1);
 }
 
 void action_interrupt(struct worker *worker)

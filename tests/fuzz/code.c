@@ -50,7 +50,7 @@ void use_program(struct worker *worker, enum pool pool, uint64_t chances,
     finish_program(worker);
 }
 
-/* A register for an operand; other than x0. */
+/* Notes that the program expects an operand in this register, which it returns. */
 static unsigned operand(struct worker *worker, unsigned number, enum operand what, int64_t offset)
 {
     struct program *program = worker->program;
@@ -62,6 +62,7 @@ static unsigned operand(struct worker *worker, unsigned number, enum operand wha
     return number;
 }
 
+/* A register for an address, less the offset that the instruction adds. */
 static uint32_t base_for(struct worker *worker, int64_t offset)
 {
     return operand(worker, 1 + (unsigned)below(worker, 31), OPERAND_ADDRESS, offset);
@@ -323,23 +324,26 @@ void action_code(struct worker *worker)
 
 /* --- CSRs --- */
 
-/* Supervisor's, hypervisor's, and of those the guest has most reason to try; else any number. */
+/* First those that a supervisor has, then those that it wants. */
 static const uint16_t known_csrs[] = {
-    0x100, 0x104, 0x106, 0x10a, 0x10c, 0x120, 0x140, 0x141, 0x142, 0x143, 0x144, 0x14d,
-    0x150, 0x151, 0x15c, 0x180, 0xdb0, 0x5a8, 0x001, 0x002, 0x003, 0x008, 0x009, 0x00a,
-    0x00f, 0x011, 0x015, 0x017, 0xc00, 0xc01, 0xc02, 0xc03, 0xc20, 0xc21, 0xc22, 0x200,
+    0x100, 0x104, 0x106, 0x10a, 0x140, 0x141, 0x142, 0x143, 0x144, 0x14d, 0x180, 0x001,
+    0x002, 0x003, 0x008, 0x009, 0x00a, 0x00f, 0xc00, 0xc01, 0xc02, 0xc20, 0xc21, 0xc22,
+    0x10c, 0x120, 0x150, 0x151, 0x15c, 0xdb0, 0x5a8, 0x011, 0x015, 0x017, 0xc03, 0x200,
     0x204, 0x205, 0x240, 0x241, 0x244, 0x24d, 0x280, 0x600, 0x602, 0x603, 0x604, 0x605,
     0x606, 0x607, 0x60a, 0x60c, 0x643, 0x644, 0x645, 0x64a, 0x680, 0xe12, 0x300, 0x301,
     0x302, 0x303, 0x304, 0x305, 0x306, 0x30a, 0x30c, 0x320, 0x340, 0x341, 0x342, 0x343,
     0x344, 0x3a0, 0x3b0, 0x747, 0x7a0, 0x7b0, 0xb00, 0xf11, 0xf14, 0x14e, 0x14f,
 };
 
+#define OWN_CSRS  24
 #define CSR_STVEC 0x105
 #define CSR_SATP  0x180
 
 static void make_csr_program(struct worker *worker)
 {
-    unsigned csr = one_in(worker, 4) ? (unsigned)below(worker, 4096) : PICK(worker, known_csrs);
+    unsigned csr = one_in(worker, 8) ? (unsigned)below(worker, 4096) : PICK(worker, known_csrs);
+    if (one_in(worker, 2))
+        csr = known_csrs[below(worker, OWN_CSRS)];
     if (csr == CSR_STVEC && !one_in(worker, RARELY / 64)) /* without a way back a life ends */
         csr++;
     unsigned source = 5 + (unsigned)below(worker, 20), funct3 = 1 + (unsigned)below(worker, 7);

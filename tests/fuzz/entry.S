@@ -15,6 +15,7 @@
 #define WORKER_STACK  168
 #define WORKER_BURST  176
 #define WORKER_REFUSED 184
+#define WORKER_NEXT   192
 #define STATE_SATP    256
 #define STATE_SSTATUS 264
 #define STATE_SIE     272
@@ -45,6 +46,7 @@ trapped:
     sd a0, WORKER_A0(t0)
     sd s2, WORKER_BURST(t0)
     sd s3, WORKER_REFUSED(t0)
+    sd s5, WORKER_NEXT(t0)
     csrw sie, zero
     li t1, SSTATUS_UNITS
     csrw sstatus, t1

@@ -197,6 +197,17 @@ static void count(struct worker *worker)
     }
 }
 
+/* A burst in which something trapped goes on behind it. */
+static bool goes_on(struct worker *worker)
+{
+    uint64_t *x = worker->state.x, before = x[21];
+    if (!worker->is_burst || worker->next <= before || worker->next >= x[22])
+        return false;
+    x[21] = worker->next;
+    x[18] = x[19] = 0;
+    return true;
+}
+
 static void act(struct worker *worker)
 {
     unsigned sum = 0, chosen = 0;
@@ -208,9 +219,11 @@ static void act(struct worker *worker)
     actions[chosen].prepare(worker);
     if (hart_count == 1 || !one_in(worker, RARELY))
         worker->state.sie |= SIP_STIP;
-    fuzz_enter(worker, &worker->state);
-    tidy(worker);
-    count(worker);
+    do {
+        fuzz_enter(worker, &worker->state);
+        tidy(worker);
+        count(worker);
+    } while (goes_on(worker));
 }
 
 /* --- the others --- */

@@ -18,9 +18,9 @@
 #include "payload.h"
 
 #define WORKERS_MAX  8
-#define BURST        32
+#define BURST        32   /* calls in a row */
 #define RARELY       8192 /* one in so many actions does what its worker may not survive */
-#define PROGRAMS     64
+#define PROGRAMS     64   /* in a pool */
 #define PROGRAM_SIZE 128
 #define POOLS        4
 #define CODE_SIZE    ((uint64_t)POOLS * PROGRAMS * PROGRAM_SIZE)
@@ -61,9 +61,9 @@ struct worker {
     uint64_t scause, stval, sepc, a0;
     uint64_t stack;
     uint64_t burst, refused; /* operations of a burst so far, and how many of them were refused */
+    uint64_t next;           /* the record that it goes on with */
     uint64_t id, random;
     volatile uint64_t alive; /* grows with each action */
-    uint64_t seen_alive[WORKERS_MAX], seen_when[WORKERS_MAX];
     uint64_t plic_context;
     uint8_t *code; /* CODE_SIZE bytes of its own, for programs */
     size_t code_at;
@@ -174,7 +174,8 @@ void action_jump(struct worker *worker);
 void action_interrupt(struct worker *worker);
 void action_hart(struct worker *worker);
 
-/* Around actions: a timer that ends them, and translation by tables of its own. */
+/* For the action that is being prepared: a timer that ends it, a burst as its program, translation
+ * by tables of the worker's own, with an address that they lead somewhere from. */
 void set_alarm(struct worker *worker, uint64_t ticks);
 void begin_burst(struct worker *worker, const uint32_t *program, uint64_t size);
 void use_tables(struct worker *worker, uint64_t *virtual_address);
