@@ -3,6 +3,7 @@
  * fires early; how late it was is printed, for a busy machine may be late.
  */
 #include "payload.h"
+#include <diosix/abi.h>
 
 static volatile uint64_t fired_at;
 static void (*set_timer)(uint64_t deadline);
@@ -138,6 +139,34 @@ static void time_is_monotonic(void)
     check(!backwards, "time.monotonic", "%u steps back", backwards);
 }
 
+#define ECALL 0x00000073U
+
+/* Leaves the call that it interrupts, or tries again later. */
+static void on_timer_in_call(void)
+{
+    fired_at = time_now();
+    bool in_call = *(const uint32_t *)csr_read(sepc) == ECALL;
+    if (in_call)
+        csr_write(sepc, csr_read(sepc) + 4);
+    set_timer(in_call ? ~0UL : fired_at + frequency / 100);
+}
+
+/* A wait of the hypervisor's does not delay the timer's interrupt. */
+static void during_wait(void)
+{
+    uint64_t end = time_now() + 20 * frequency;
+    fired_at = 0;
+    interrupt_handlers[5] = on_timer_in_call;
+    set_timer(time_now() + frequency / 100);
+    csr_write(sie, SIP_STIP);
+    csr_set(sstatus, SSTATUS_SIE);
+    sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_WAIT, 0, end, 0);
+    csr_clear(sstatus, SSTATUS_SIE);
+    interrupt_handlers[5] = on_timer;
+    check(fired_at != 0 && fired_at < end, name("ends_wait"), "fired at %lu, waited until %lu",
+          fired_at, end);
+}
+
 static void all(const char *by, void (*set)(uint64_t deadline))
 {
     way = by;
@@ -147,6 +176,8 @@ static void all(const char *by, void (*set)(uint64_t deadline))
     fires(true);
     wfi_without_sie();
     from_user();
+    if (in_diosix)
+        during_wait();
 }
 
 void payload_main(void)
