@@ -73,6 +73,12 @@ static void start(struct worker *worker, uint64_t *a)
     a[6] = 0;
 }
 
+static bool another_runs(const struct worker *worker)
+{
+    uint64_t other = (worker->id + 1) % hart_count;
+    return other != worker->id && sbi_call(SBI_HSM, 2, other, 0, 0).value == 0;
+}
+
 void action_hart(struct worker *worker)
 {
     uint64_t *a = worker->state.x + 10;
@@ -84,7 +90,8 @@ void action_hart(struct worker *worker)
         suspend(worker, a);
         break;
     case 1:
-        a[6] = hart_count > 1; /* stop, and somebody starts it again */
+        a[6] = another_runs(worker); /* stop, and it starts this one again */
+        a[0] = 0;
         a[1] = (uint64_t)worker_entry;
         break;
     case 2:

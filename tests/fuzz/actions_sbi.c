@@ -48,7 +48,7 @@ static bool is_deadly(struct worker *worker, uint64_t extension, uint64_t functi
 {
     if (extension == LEGACY_SHUTDOWN)
         return !one_in(worker, RARELY / 8);
-    return extension == SBI_HSM && function == 1 && !one_in(worker, hart_count > 1 ? 16 : RARELY);
+    return extension == SBI_HSM && function == 1 && !one_in(worker, hart_count > 1 ? 512 : RARELY);
 }
 
 static void arguments(struct worker *worker, uint64_t extension, uint64_t *a)

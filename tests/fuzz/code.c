@@ -234,7 +234,7 @@ static void sweep(struct worker *worker)
 void action_device(struct worker *worker)
 {
     worker->kind = KIND_DEVICE;
-    if (one_in(worker, 2)) {
+    if (one_in(worker, 6)) {
         sweep(worker);
         return;
     }

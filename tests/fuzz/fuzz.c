@@ -29,9 +29,9 @@ static const struct {
     void (*prepare)(struct worker *worker);
     unsigned weight;
 } actions[] = {
-    {action_sbi, 24}, {action_service, 8},   {action_device, 20}, {action_pages, 14},
-    {action_csr, 8},  {action_code, 8},      {action_shared, 6},  {action_jump, 4},
-    {action_hart, 3}, {action_interrupt, 5},
+    {action_sbi, 20}, {action_service, 6},   {action_device, 20}, {action_pages, 20},
+    {action_csr, 10}, {action_code, 12},     {action_shared, 8},  {action_jump, 5},
+    {action_hart, 3}, {action_interrupt, 6},
 };
 
 /* --- the account --- */
@@ -205,6 +205,8 @@ static bool goes_on(struct worker *worker)
         return false;
     x[21] = worker->next;
     x[18] = x[19] = 0;
+    if (worker->is_call) /* the next may sleep, too */
+        set_alarm(worker, 1000);
     return true;
 }
 
@@ -246,7 +248,7 @@ static _Noreturn void loop(struct worker *worker)
     for (;;) {
         act(worker);
         worker->alive++;
-        if (worker->alive % 32 == 0)
+        if (worker->alive % 8 == 0)
             check_others(worker);
         if (worker->alive % 16 == 0)
             account(worker);

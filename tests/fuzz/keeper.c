@@ -1,8 +1,8 @@
 /*
  * Looks after the fuzz guests from a capsule of its own, with the properties capsule_info and
- * capsule_control: one that has stopped, or that has begun no new life for `stuck_ms`, is started
- * again. With `storm=yes` it also pauses, resumes, restarts and stops them at random moments.
- * Theirs are the names that begin with `fuzz`.
+ * capsule_control: one that has stopped, or that has begun no new life for `stuck_ms`, or whose
+ * harts have all slept for a twentieth of that, is started again. With `storm=yes` it also pauses,
+ * resumes, restarts and stops them at random moments. Theirs are the names that begin with `fuzz`.
  */
 #include "payload.h"
 #include <diosix/abi.h>
@@ -12,6 +12,7 @@
 static struct diosix_capsule_info info;
 static struct {
     uint64_t restarts, since;
+    uint64_t run_time, ran; /* when it did */
 } seen[CAPSULES_MAX];
 static uint64_t random_state;
 
@@ -54,6 +55,9 @@ static void storm(uint64_t capsule)
 static void look_after(uint64_t capsule, uint64_t stuck)
 {
     uint64_t now = time_now();
+    if (info.run_time != seen[capsule].run_time || info.state != DIOSIX_CAPSULE_RUNNING)
+        seen[capsule].ran = now;
+    seen[capsule].run_time = info.run_time;
     if (info.state == DIOSIX_CAPSULE_PAUSED)
         control(capsule, DIOSIX_CONTROL_RESUME);
     else if (info.state != DIOSIX_CAPSULE_RUNNING)
@@ -61,7 +65,7 @@ static void look_after(uint64_t capsule, uint64_t stuck)
     if (info.restarts != seen[capsule].restarts || info.state != DIOSIX_CAPSULE_RUNNING) {
         seen[capsule].restarts = info.restarts;
         seen[capsule].since = now;
-    } else if (now - seen[capsule].since > stuck) {
+    } else if (now - seen[capsule].since > stuck || now - seen[capsule].ran > stuck / 20) {
         control(capsule, DIOSIX_CONTROL_RESTART);
     }
 }
