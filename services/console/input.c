@@ -1,8 +1,8 @@
 /*
  * What is typed for a capsule waits here until the capsule has room. While it waits, no more is
  * taken from the serial port, so a long paste comes through whole at the capsule's own pace; but a
- * capsule that takes nothing for a second would lock the user out, so then what is too much for
- * the buffer is dropped, with a bell, and the escape key works.
+ * capsule that takes nothing, or next to nothing, for a second would lock the user out, so then
+ * what is too much for the buffer is dropped, with a bell, and the escape key works.
  */
 #include "console.h"
 
@@ -14,7 +14,7 @@
 static struct buffer {
     char bytes[BUFFER_SIZE];
     size_t start, count; /* a ring */
-    uint64_t progress;   /* when the capsule last took something, or had nothing to take */
+    uint64_t progress;   /* when the capsule last made room, or had nothing to take */
 } buffers[CAPSULES];
 
 void input_send(int capsule, char character)
@@ -69,7 +69,8 @@ static void deliver(unsigned capsule)
             break;
         buffer->start = (buffer->start + (size_t)taken) % BUFFER_SIZE;
         buffer->count -= (size_t)taken;
-        buffer->progress = diosix_time();
+        if (BUFFER_SIZE - buffer->count >= ROOM)
+            buffer->progress = diosix_time();
     }
 }
 

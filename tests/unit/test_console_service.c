@@ -497,6 +497,26 @@ static void test_stuck_guest_does_not_lock_the_user_out(void **state)
     assert_int_equal(received_count[1], 1024); /* what had fitted */
 }
 
+/* Nor does one that takes a byte now and then. */
+static void test_slow_guest_does_not_lock_the_user_out(void **state)
+{
+    (void)state;
+    room[1] = 0;
+    memset(keys, 'x', 1500);
+    keys_count = 1500;
+    turn();
+    user_types("\035");
+    for (unsigned i = 0; i < 40; i++) {
+        now += 100;
+        room[1]++;
+        turn();
+    }
+    assert_on_screen("\a");
+    assert_true(prompt_is_open());
+    room[1] = sizeof(received[1]);
+    turn();
+}
+
 static void test_waiting_input_goes_to_whom_it_was_typed_for(void **state)
 {
     (void)state;
@@ -1044,6 +1064,7 @@ int main(void)
         cmocka_unit_test_setup(test_keys_reach_the_attached_guest, setup),
         cmocka_unit_test_setup(test_long_paste_is_whole, setup),
         cmocka_unit_test_setup(test_stuck_guest_does_not_lock_the_user_out, setup),
+        cmocka_unit_test_setup(test_slow_guest_does_not_lock_the_user_out, setup),
         cmocka_unit_test_setup(test_waiting_input_goes_to_whom_it_was_typed_for, setup),
         cmocka_unit_test_setup(test_escape_opens_and_empty_line_closes, setup),
         cmocka_unit_test_setup(test_line_can_be_corrected, setup),
