@@ -47,7 +47,8 @@ static unsigned probe_zero_block(void *page)
     unsigned count = 0;
     for (unsigned i = 0; i < 2 * first; i++)
         words[i] = UINT64_MAX;
-    register uint64_t address __asm__("a0") = (uintptr_t)&words[first];
+    register uint64_t address __asm__("a0");
+    address = (uintptr_t)(words + first);
     if (!try_instruction(".word 0x0045200f", 0, address)) /* cbo.zero (a0) */
         return 0;
     while (count < first && words[first + count] == 0)
