@@ -66,8 +66,12 @@ static struct pqueue_node *merge(struct pqueue_node *a, struct pqueue_node *b)
 void pqueue_insert(struct pqueue *queue, struct pqueue_node *node, uint64_t key)
 {
     assert(!node->queued);
-    *node = (struct pqueue_node){.key = key, .order = queue->arrivals++, .rank = 1, .queued = true};
-    queue->root = merge(queue->root, node);
+    node->key = key;
+    node->order = queue->arrivals++;
+    node->left = node->right = node->parent = NULL;
+    node->rank = 1;
+    node->queued = true;
+    queue->root = queue->root == NULL ? node : merge(queue->root, node);
     queue->count++;
 }
 

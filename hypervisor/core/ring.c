@@ -25,11 +25,6 @@ void ring_init(struct ring *ring, uint8_t *buffer, uint32_t size)
     atomic_store_explicit(&ring->tail, 0, memory_order_relaxed);
 }
 
-bool ring_empty(const struct ring *ring)
-{
-    return stored(ring) == 0;
-}
-
 size_t ring_used(const struct ring *ring)
 {
     return stored(ring);

@@ -5,6 +5,7 @@
 #ifndef CORE_RING_H
 #define CORE_RING_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +17,12 @@ struct ring {
 };
 
 void ring_init(struct ring *ring, uint8_t *buffer, uint32_t size);
-bool ring_empty(const struct ring *ring);
+static inline bool ring_empty(const struct ring *ring)
+{
+    uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
+
+    return atomic_load_explicit(&ring->head, memory_order_acquire) == tail;
+}
 size_t ring_used(const struct ring *ring);
 size_t ring_space(const struct ring *ring);
 /* Stores as many of the bytes as fit; returns how many. */

@@ -13,7 +13,9 @@
 #define VIRTUAL_SCALE     16   /* so that dividing by weight does not round short runs away */
 
 static struct lock sched_lock = LOCK_INITIALIZER(LOCK_SCHED);
-static _Atomic unsigned ready_total; /* of all sets; a hint for those who don't hold the lock */
+/* Hints for those who don't hold the lock: vCPUs that are ready, of all sets; harts called for
+ * some. */
+static _Atomic unsigned ready_total, called_total;
 
 static unsigned ready_count(void)
 {
@@ -87,7 +89,7 @@ static uint64_t comparable_now(const struct hart *hart, uint64_t now)
 static void set_state(struct vcpu *vcpu, enum vcpu_run state, uint64_t now)
 {
     if (now > vcpu->since) {
-        vcpu->times[vcpu->run] += now - vcpu->since;
+        vcpu->times[vcpu_state(vcpu)] += now - vcpu->since;
         vcpu->since = now;
     }
     vcpu->run = state;
@@ -143,18 +145,34 @@ static void leave_sleepers(struct vcpu *vcpu)
 
 /* --- finding a hart for a vCPU that has become ready --- */
 
+/* Does nothing run there? A vCPU that rests makes room at once. */
+static bool is_free(const struct hart *hart)
+{
+    return hart->current == NULL || hart->current->resting;
+}
+
 static bool is_idle(const struct hart *hart)
 {
-    return hart_takes_guests(hart) && hart->current == NULL;
+    return hart_takes_guests(hart) && is_free(hart) && !hart->called;
 }
 
 /* What goes on on the harts of a set. */
 struct survey {
-    struct hart *idle; /* the preferred one, or any */
+    struct hart
+        *idle; /* one with nothing on it before one where a vCPU rests; the preferred first */
     struct hart
         *most_served;     /* whose vCPU has had the most of its share; none that leaves anyway */
     uint64_t most, least; /* virtual times that compare */
 };
+
+static bool suits_better(const struct hart *this, const struct hart *that,
+                         const struct hart *preferred)
+{
+    bool is_empty = this->current == NULL;
+    if (that == NULL || is_empty != (that->current == NULL))
+        return that == NULL || is_empty;
+    return this == preferred;
+}
 
 static struct survey survey(const struct hart_set *set, const struct hart *preferred, uint64_t now)
 {
@@ -163,8 +181,8 @@ static struct survey survey(const struct hart_set *set, const struct hart *prefe
         struct hart *hart = harts[i];
         if (!placement_has(set, i))
             continue;
-        if (hart->current == NULL) {
-            if ((found.idle == NULL || hart == preferred) && is_idle(hart))
+        if (is_free(hart)) {
+            if (is_idle(hart) && suits_better(hart, found.idle, preferred))
                 found.idle = hart;
             continue;
         }
@@ -194,8 +212,35 @@ static void kick(struct hart *hart)
 {
     if (hart == port_hart())
         return;
-    hart->kicks += hart->current != NULL;
+    hart->kicks += !is_free(hart);
     port_kick(hart);
+}
+
+static unsigned called_count(void)
+{
+    return atomic_load_explicit(&called_total, memory_order_relaxed);
+}
+
+static void leave_hart(struct hart *hart)
+{
+    atomic_store(&hart->reschedule, true);
+}
+
+/* An idle hart is to take one that is ready. Until it comes, it is not called for another. */
+static void call(struct hart *hart)
+{
+    hart->called = true;
+    atomic_store_explicit(&called_total, called_count() + 1, memory_order_relaxed);
+    leave_hart(hart);
+    kick(hart);
+}
+
+static void come(struct hart *hart)
+{
+    if (!hart->called)
+        return;
+    hart->called = false;
+    atomic_store_explicit(&called_total, called_count() - 1, memory_order_relaxed);
 }
 
 /* Its capsule has used up its time: it sleeps, whatever happens, until there is more. */
@@ -228,25 +273,31 @@ static void make_room(struct hart *hart, bool at_once, uint64_t now)
 }
 
 /* Sleeping earns a credit of one slice and no more: so one that has had less than its share runs
- * at once, and one that slept for long locks nobody out. It goes to an idle hart; if there is none,
- * the hart whose vCPU has had most must make room. */
-static void wake_locked(struct vcpu *vcpu)
+ * at once, and one that slept for long locks nobody out. `least` is of those that run. */
+static void bound_credit(struct vcpu *vcpu, uint64_t least)
 {
     struct hart_set *set = set_of(vcpu);
-    uint64_t now = port_time(), credit = slice() * VIRTUAL_SCALE;
+    uint64_t credit = slice() * VIRTUAL_SCALE;
+    advance_virtual_now(set, least);
+    if (set->virtual_now > credit && vcpu->virtual_time < set->virtual_now - credit)
+        vcpu->virtual_time = set->virtual_now - credit;
+}
+
+/* It goes to an idle hart; if there is none, the hart whose vCPU has had most must make room. */
+static void wake_locked(struct vcpu *vcpu)
+{
+    uint64_t now = port_time();
     leave_sleepers(vcpu);
     if (!cap_allows(vcpu->capsule, now)) {
         sleep_capped(vcpu, now);
         return;
     }
     trace_note(DIOSIX_TRACE_WAKE, vcpu, 0, vcpu->hart == NULL ? 0 : vcpu->hart->index);
-    struct survey there = survey(set, vcpu->hart, now);
-    advance_virtual_now(set, there.least);
-    if (set->virtual_now > credit && vcpu->virtual_time < set->virtual_now - credit)
-        vcpu->virtual_time = set->virtual_now - credit;
+    struct survey there = survey(set_of(vcpu), vcpu->hart, now);
+    bound_credit(vcpu, there.least);
     join_ready(vcpu, now);
     if (there.idle != NULL)
-        kick(there.idle);
+        call(there.idle);
     else if (there.most_served != NULL)
         make_room(there.most_served, comparable(vcpu) < there.most, now);
 }
@@ -268,11 +319,6 @@ void sched_start(struct vcpu *vcpu)
     else if (vcpu->run == VCPU_RUNNING)
         vcpu->stop = false; /* started again before it had left its hart */
     lock_release(&sched_lock);
-}
-
-static void leave_hart(struct hart *hart)
-{
-    atomic_store(&hart->reschedule, true);
 }
 
 /* What a running vCPU asks for itself is its own hart's business until it leaves it. */
@@ -314,6 +360,59 @@ void sched_wake(struct vcpu *vcpu)
         if (vcpu->hart != port_hart())
             port_kick(vcpu->hart);
     }
+    lock_release(&sched_lock);
+}
+
+/* --- resting: waiting without leaving the hart --- */
+
+/* Nobody wants this hart: for all that are ready, others have been called. */
+bool sched_may_rest(const struct hart *hart)
+{
+    return ready_count() <= called_count() && !sched_must_leave(hart);
+}
+
+/* One that rests and wakes up many times in a least slice need not look each time what others have
+ * had meanwhile: it is no more than that. */
+static bool is_time_to_look(struct hart *hart, bool begins, uint64_t now)
+{
+    if (now < hart->next_look[begins])
+        return false;
+    hart->next_look[begins] = now + least_slice();
+    return true;
+}
+
+/* With a slice that ends, somebody waits for the hart, or its capsule has a cap: what it has taken
+ * from its budget must be given back. */
+bool sched_rest_begin(struct hart *hart)
+{
+    struct vcpu *vcpu = hart->current;
+    lock_acquire(&sched_lock);
+    bool rests = sched_may_rest(hart) && atomic_load(&hart->slice_end) == UINT64_MAX;
+    if (rests) {
+        uint64_t now = port_time();
+        if (is_time_to_look(hart, true, now))
+            advance_virtual_now(set_of(vcpu), survey(set_of(vcpu), NULL, now).least);
+        charge(hart, now);
+        set_state(vcpu, VCPU_RUNNING, now);
+        vcpu->resting = true;
+        trace_note(DIOSIX_TRACE_LEAVE, vcpu, 0, VCPU_WAITING);
+    }
+    lock_release(&sched_lock);
+    return rests;
+}
+
+/* A hart that was called while it looked idle has `reschedule` set, and its vCPU leaves it. */
+void sched_rest_end(struct hart *hart)
+{
+    struct vcpu *vcpu = hart->current;
+    lock_acquire(&sched_lock);
+    uint64_t now = port_time();
+    set_state(vcpu, VCPU_RUNNING, now);
+    if (is_time_to_look(hart, false, now))
+        bound_credit(vcpu, survey(set_of(vcpu), NULL, now).least);
+    hart->started = now;
+    vcpu->resting = false;
+    trace_note(DIOSIX_TRACE_ENTER, vcpu, 0, 0);
     lock_release(&sched_lock);
 }
 
@@ -366,7 +465,7 @@ uint64_t sched_times(const struct vcpu *vcpu, uint64_t times[DIOSIX_VCPU_STATES]
     for (unsigned state = 0; state < DIOSIX_VCPU_STATES; state++)
         times[state] = vcpu->times[state];
     if (now > vcpu->since)
-        times[vcpu->run] += now - vcpu->since;
+        times[vcpu_state(vcpu)] += now - vcpu->since;
     lock_release(&sched_lock);
     return now;
 }
@@ -378,7 +477,7 @@ void sched_hart_stats(const struct hart *hart, struct diosix_hart_stats *stats)
     stats->now = port_time();
     stats->busy_time = hart->busy_time;
     stats->capsule = stats->vcpu = DIOSIX_NOTHING;
-    if (current != NULL) {
+    if (!is_free(hart)) {
         if (stats->now > hart->started)
             stats->busy_time += stats->now - hart->started;
         stats->capsule = (unsigned)current->capsule->id;
@@ -450,10 +549,10 @@ static void share_set(const struct hart_set *set, uint64_t now)
         if (!placement_has(set, i))
             continue;
         if (is_idle(harts[i])) {
-            kick(harts[i]);
+            call(harts[i]);
             return;
         }
-        if (harts[i]->current != NULL && atomic_load(&harts[i]->slice_end) == UINT64_MAX)
+        if (!is_free(harts[i]) && atomic_load(&harts[i]->slice_end) == UINT64_MAX)
             make_room(harts[i], false, now);
     }
 }
@@ -577,6 +676,7 @@ static struct vcpu *change(struct hart *hart, struct vcpu *previous)
     }
     atomic_store(&hart->reschedule, false);
     wake_expired(hart, now);
+    come(hart);
     struct vcpu *next = take(hart, now);
     if (ready_count() > 0)
         share_the_rest(now);

@@ -34,6 +34,13 @@ void sched_pause_current(struct vcpu *vcpu);
  * runs on another hart, that hart is kicked so that it sees it. Any hart; takes LOCK_SCHED. */
 void sched_wake(struct vcpu *vcpu);
 
+/* The running vCPU waits, on its own hart. If nobody else wants the hart, it may do so without
+ * leaving it: then this is true, and until sched_rest_end() the hart counts as idle and the vCPU as
+ * waiting. The caller idles, and after each interrupt asks whether the vCPU may still rest. */
+bool sched_rest_begin(struct hart *hart);
+bool sched_may_rest(const struct hart *hart);
+void sched_rest_end(struct hart *hart);
+
 /* Is it time for the running vCPU to leave this hart? Cheap; asked after each exit. */
 static inline bool sched_must_leave(const struct hart *hart)
 {

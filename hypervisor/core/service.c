@@ -362,7 +362,7 @@ static void describe_vcpu(const struct vcpu *vcpu, struct diosix_vcpu_stats *sta
     const struct hart *hart = __atomic_load_n(&vcpu->hart, __ATOMIC_RELAXED);
 
     *stats = (struct diosix_vcpu_stats){
-        .state = __atomic_load_n(&vcpu->run, __ATOMIC_RELAXED),
+        .state = vcpu_state(vcpu),
         .hart = hart ? hart->index : 0,
     };
     memcpy(&stats->switches, &vcpu->counts, sizeof(vcpu->counts));

@@ -51,6 +51,7 @@ struct vcpu {
     bool stop;                 /* asked, while running, to go off when it leaves its hart */
     bool block;                /* asked, while running, to wait when it leaves its hart */
     bool yield;                /* asked, while running, to let another run before it */
+    bool resting;              /* is on a hart, which idles with it: sched_rest_begin() */
     uint64_t block_until;      /* deadline of that wait */
     _Atomic bool wake_pending; /* woken between asking and waiting */
     struct pqueue_node ready;  /* key: virtual run time */
@@ -63,6 +64,12 @@ struct vcpu {
     uint64_t trap_pc, trap_value; /* of the last exit, for the trace */
 #endif
 };
+
+/* What it is doing, as others are told. */
+static inline enum vcpu_run vcpu_state(const struct vcpu *vcpu)
+{
+    return vcpu->resting ? VCPU_WAITING : vcpu->run;
+}
 
 /* One load and one store: gcc 12 makes an exchange of a relaxed atomic store. */
 static inline void vcpu_count(volatile uint64_t *counter)

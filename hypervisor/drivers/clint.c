@@ -164,6 +164,13 @@ uint64_t clint_mtimecmp(uint64_t hart_id)
     return hart && !hart->halves ? hart->mtimecmp : 0;
 }
 
+uint64_t clint_msip(uint64_t hart_id)
+{
+    const struct hart_registers *hart = find(hart_id);
+
+    return hart && !hart->set_only ? hart->msip : 0;
+}
+
 uint64_t clint_time(void)
 {
     uint64_t time = 0;

@@ -49,6 +49,9 @@ uint64_t clint_time(void);
 /* Where the hart's mtimecmp is, for code that must be quick; 0 if it has none or if it cannot be
  * written with one 64-bit store. */
 uint64_t clint_mtimecmp(uint64_t hart_id);
+/* The same of its register for inter-processor interrupts, to be written with 32-bit stores of 1
+ * and 0; 0 if it has none. */
+uint64_t clint_msip(uint64_t hart_id);
 
 /* A physical interrupt controller; of its levels only the machine's is used. */
 struct interrupt_driver {

@@ -1,7 +1,7 @@
 /*
  * Carrying out, in the guest's stead, what the hart hands to us: accesses to devices, misaligned
- * accesses, `wfi`, reads of a `time` register that the hart lacks. What is none of these is given
- * back to the guest as the exception that the hardware would raise.
+ * accesses, reads of a `time` register that the hart lacks. What is none of these is given back to
+ * the guest as the exception that the hardware would raise. (`wfi` is in fast_instruction.c.)
  */
 #include "csr.h"
 #include "decode.h"
@@ -163,14 +163,6 @@ void emulate_misaligned(struct vcpu *vcpu)
     advance(vcpu, access.length);
 }
 
-/* `wfi` gives the hart to others until an interrupt that the guest has enabled is pending. */
-static void wait_for_interrupt(struct vcpu *vcpu)
-{
-    vcpu_count_exit(vcpu, DIOSIX_EXIT_WFI);
-    advance(vcpu, 4);
-    sched_block_current(vcpu, UINT64_MAX);
-}
-
 /* `wrs.nto` has waited for a store to its reservation set for as long as the hart lets it. It may
  * end for any reason ("Zawrs" 1.01), and so it does, once others have had the hart; the guest looks
  * again at what it waits for. In user mode, too, where nothing of the guest's forbids it. */
@@ -223,9 +215,7 @@ void emulate_illegal(struct hart *hart, struct vcpu *vcpu)
     }
     if (!trapped_instruction(vcpu, &instruction))
         return;
-    if (decode_is_wfi(instruction) && in_supervisor_mode(vcpu))
-        wait_for_interrupt(vcpu);
-    else if (decode_is_wrs_nto(instruction) && hart->arch.features.zawrs)
+    if (decode_is_wrs_nto(instruction) && hart->arch.features.zawrs)
         wait_on_reservation(vcpu);
     else if (!emulate_time(vcpu, instruction))
         give_back(vcpu, instruction);
@@ -236,9 +226,7 @@ void emulate_virtual_instruction(struct vcpu *vcpu)
     uint32_t instruction;
     if (!trapped_instruction(vcpu, &instruction))
         return;
-    if (decode_is_wfi(instruction) && in_supervisor_mode(vcpu))
-        wait_for_interrupt(vcpu);
-    else if (decode_is_wrs_nto(instruction))
+    if (decode_is_wrs_nto(instruction))
         wait_on_reservation(vcpu);
     else
         give_back(vcpu, instruction);

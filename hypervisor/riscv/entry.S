@@ -151,8 +151,7 @@ enter_virtual:
 /*
  * Every trap into machine mode. From a guest there are three ways on, each only as long as it must be:
  *
- *   1. two calls that are answered here with two registers: which SBI this is, and setting a timer
- *      that the hart itself keeps (Sstc);
+ *   1. two calls that are answered here with two registers: which SBI this is, and setting a timer;
  *   2. exit_fast() (fast.c), a C function, so the registers that C may change are saved and no more;
  *   3. what it declines: the rest is saved and guest_enter() returns.
  */
@@ -175,17 +174,39 @@ trap_entry:
 
     lbu t0, VCPU_TIMER_CSR(a0)     /* set_timer (SBI 3.0, 6.1) */
     csrr t1, mscratch              /* the guest's a0: the deadline */
-    beqz t0, save_for_c
+    beqz t0, set_machine_timer
     addi t0, t0, -TIMER_CSR_VSTIMECMP
     beqz t0, 1f
     csrw 0x14d, t1                 /* stimecmp */
-    j 2f
+    j timer_is_set
 1:  csrw 0x24d, t1                 /* vstimecmp */
-2:  li a1, 0
+timer_is_set:
+    li a1, 0
     ld t0, VCPU_EXITS(EXIT_SBI_TIME)(a0)
     addi t0, t0, 1
     sd t0, VCPU_EXITS(EXIT_SBI_TIME)(a0)
     j answer
+
+/* The hart's own timer must fire for the guest. If it will fire sooner, it is left at that: it is set
+ * anew when it does. Not here: a deadline that has passed, an interrupt that is pending and must go.
+ * a1 is free, for it is part of the answer. */
+set_machine_timer:
+    ld t0, VCPU_HOST_TP(a0)        /* struct hart */
+    ld a1, HART_MTIMECMP(t0)
+    beqz a1, save_for_c
+    csrr a1, time
+    bgeu a1, t1, save_for_c
+    ld a1, HART_LEVELS(t0)
+    andi a1, a1, LEVEL_TIMER
+    bnez a1, save_for_c
+    sd t1, VCPU_TIMER(a0)
+    sd t1, HART_GUEST_DEADLINE(t0)
+    ld a1, HART_TIMER(t0)
+    bgeu t1, a1, timer_is_set
+    sd t1, HART_TIMER(t0)
+    ld a1, HART_MTIMECMP(t0)
+    sd t1, (a1)
+    j timer_is_set
 
 answer_version:                    /* get_spec_version (SBI 3.0, 4.1) */
     lui a1, SBI_VERSION >> 12
@@ -339,6 +360,33 @@ guest_store:
     j 9f
 8:  sd a3, (a0)
 9:  csrw mstatus, t2
+    li a0, 0
+    ret
+/*
+ * guest_load_instruction(address, mstatus, uint32_t *instruction): the same for the instruction at an
+ * address, which need not be a multiple of 4. A short one has zeros above it.
+ */
+    .globl guest_load_instruction
+guest_load_instruction:
+    csrrw t2, mstatus, a1
+    andi t0, a0, 2
+    bnez t0, 1f
+    lwu t1, (a0)                   /* both halves are in one page, whether the second is asked for or not */
+    andi t0, t1, 3
+    addi t0, t0, -3
+    beqz t0, 2f
+    slli t1, t1, 48
+    srli t1, t1, 48
+    j 2f
+1:  lhu t1, (a0)
+    andi t0, t1, 3
+    addi t0, t0, -3
+    bnez t0, 2f
+    lhu t0, 2(a0)
+    slli t0, t0, 16
+    or t1, t1, t0
+2:  csrw mstatus, t2
+    sw t1, (a2)
     li a0, 0
     ret
 guest_access_end:

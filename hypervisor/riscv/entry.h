@@ -23,6 +23,9 @@ __attribute__((noreturn)) void trap_last_words(uint64_t cause, uint64_t pc, uint
 bool exit_fast(struct vcpu *vcpu, uint64_t cause);
 /* fast_access.c: the same for an access to a device. */
 bool exit_fast_access(struct vcpu *vcpu, uint64_t cause);
+/* fast_instruction.c: the same for an instruction that is not for the guest; `wfi` is never left.
+ */
+bool exit_fast_instruction(struct vcpu *vcpu, uint64_t cause);
 /* For an exit that has been answered completely: does its vCPU go on? If it must leave the hart
  * instead, it does as if an interrupt had come just then. */
 static inline bool exit_done(const struct hart *hart)
@@ -46,6 +49,8 @@ void exit_handle(struct hart *hart, struct vcpu *vcpu);
 void exit_crash(struct vcpu *vcpu, uint64_t cause);
 /* The name of an mcause value. */
 const char *exit_cause_name(uint64_t cause);
+/* Takes a kick: this hart's software interrupt is no longer pending. */
+void exit_take_kick(struct hart *hart);
 /* Handles the machine interrupts that are pending; from exits and from idle. */
 void exit_machine_interrupts(struct hart *hart);
 

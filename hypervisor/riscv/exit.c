@@ -12,6 +12,7 @@
 #include "log.h"
 #include "machine/machine.h"
 #include "machine/sbi.h"
+#include "mmio.h"
 #include "offsets.h"
 #include "platform.h"
 #include "port.h"
@@ -30,11 +31,17 @@ _Static_assert(offsetof(struct vcpu_arch, cause) == VCPU_CAUSE, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, tval) == VCPU_TVAL, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, virtual) == VCPU_VIRTUAL, "entry.S");
 _Static_assert(offsetof(struct vcpu_arch, timer_csr) == VCPU_TIMER_CSR, "entry.S");
+_Static_assert(offsetof(struct vcpu_arch, timer) == VCPU_TIMER, "entry.S");
 _Static_assert(offsetof(struct vcpu, counts.exits) == VCPU_EXITS(0), "entry.S");
 _Static_assert(DIOSIX_EXIT_SBI_BASE == EXIT_SBI_BASE, "entry.S");
 _Static_assert(DIOSIX_EXIT_SBI_TIME == EXIT_SBI_TIME, "entry.S");
 _Static_assert(offsetof(struct hart, arch.stack_high) == HART_STACK_HIGH, "entry.S");
 _Static_assert(offsetof(struct hart, arch.hart_id) == HART_ID, "entry.S");
+_Static_assert(offsetof(struct hart, arch.levels) == HART_LEVELS, "entry.S");
+_Static_assert(offsetof(struct hart, arch.timer) == HART_TIMER, "entry.S");
+_Static_assert(offsetof(struct hart, arch.mtimecmp) == HART_MTIMECMP, "entry.S");
+_Static_assert(offsetof(struct hart, guest_deadline) == HART_GUEST_DEADLINE, "entry.S");
+_Static_assert(INTERRUPT_ST == LEVEL_TIMER, "entry.S");
 
 /* Privileged 1.13, 3.1.15, table of mcause values. */
 static const char *const cause_names[] = {
@@ -118,13 +125,23 @@ static void external_interrupt(struct hart *hart)
     sched_update_timer(hart); /* harts with an IMSIC may have been kicked by this interrupt */
 }
 
+/* What the kick was for is looked at after it has been taken, or a second one could be lost. Its
+ * sender, too, has noted what it wants before (mmio_write). */
+void exit_take_kick(struct hart *hart)
+{
+    if (hart->arch.msip != 0)
+        mmio_write32(hart->arch.msip, 0);
+    else
+        clint_clear_ipi(hart->arch.hart_id);
+    __asm__ volatile("fence o, rw" ::: "memory");
+    sched_update_timer(hart);
+}
+
 void exit_machine_interrupts(struct hart *hart)
 {
     uint64_t pending = csr_read(CSR_MIP);
-    if (pending & INTERRUPT_MS) {
-        clint_clear_ipi(hart->arch.hart_id);
-        sched_update_timer(hart);
-    }
+    if (pending & INTERRUPT_MS)
+        exit_take_kick(hart);
     if (pending & INTERRUPT_ME)
         external_interrupt(hart);
     if (pending & INTERRUPT_MT)

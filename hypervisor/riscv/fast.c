@@ -114,12 +114,18 @@ static void raise_timer(struct hart *hart, struct vcpu *vcpu)
     interrupt_put_into_hart(hart, INTERRUPT_ST, 0);
 }
 
-/* Where the hart has no Sstc. */
+ANSWER update_timer(struct hart *hart)
+{
+    sched_update_timer(hart);
+    return true;
+}
+
+/* What entry.S leaves: the hart has no Sstc, and an interrupt is due or pending. */
 ANSWER set_timer(struct vcpu *vcpu)
 {
     struct hart *hart = port_hart();
     uint64_t deadline = vcpu->arch.x[A0];
-    if (vcpu->arch.x[A6] != 0 || vcpu->arch.timer_csr != TIMER_CSR_NONE)
+    if (vcpu->arch.x[A6] != 0)
         return false;
     if (deadline <= port_time()) {
         vcpu->arch.timer = UINT64_MAX;
@@ -132,8 +138,9 @@ ANSWER set_timer(struct vcpu *vcpu)
         interrupt_put_into_hart(hart, 0, INTERRUPT_ST);
     }
     vcpu->arch.timer = deadline;
-    sched_set_guest_timer(hart, deadline);
-    return answer(vcpu, DIOSIX_EXIT_SBI_TIME, 0);
+    hart->guest_deadline = deadline;
+    answer(vcpu, DIOSIX_EXIT_SBI_TIME, 0);
+    return deadline < hart->arch.timer ? update_timer(hart) : true; /* else when that fires */
 }
 
 static bool call(struct vcpu *vcpu)
@@ -158,18 +165,20 @@ static bool is_due(const _Atomic uint64_t *deadline, uint64_t now)
     return atomic_load_explicit(deadline, memory_order_relaxed) <= now;
 }
 
-/* Nothing but the guest's own timer is due. */
+/* Nothing but the guest's own timer is due, or nothing at all any more. */
 ANSWER timer(struct vcpu *vcpu)
 {
     struct hart *hart = port_hart();
     uint64_t now = port_time();
-    if (hart->guest_deadline > now || is_due(&hart->slice_end, now) ||
-        is_due(&hart->first_deadline, now) || hart->arch.polls_serial)
+    if (is_due(&hart->slice_end, now) || is_due(&hart->first_deadline, now) ||
+        hart->arch.alarm <= now || hart->arch.polls_serial)
         return false;
     vcpu_count_exit(vcpu, DIOSIX_EXIT_TIMER);
-    vcpu->arch.timer = UINT64_MAX;
-    raise_timer(hart, vcpu);
-    sched_set_guest_timer(hart, UINT64_MAX);
+    if (hart->guest_deadline <= now) {
+        hart->guest_deadline = vcpu->arch.timer = UINT64_MAX;
+        raise_timer(hart, vcpu);
+    }
+    sched_update_timer(hart);
     return true;
 }
 
@@ -178,8 +187,7 @@ ANSWER timer(struct vcpu *vcpu)
 ANSWER kick(struct vcpu *vcpu)
 {
     struct hart *hart = port_hart();
-    clint_clear_ipi(hart->arch.hart_id);
-    sched_update_timer(hart);
+    exit_take_kick(hart);
     if (sched_must_leave(hart) || atomic_load(&vcpu->arch.fences) != 0)
         return false;
     vcpu_count_exit(vcpu, DIOSIX_EXIT_KICK);
@@ -201,6 +209,9 @@ bool exit_fast(struct vcpu *vcpu, uint64_t cause)
     case CAUSE_LOAD_GUEST_PAGE:
     case CAUSE_STORE_GUEST_PAGE:
         return exit_fast_access(vcpu, cause);
+    case CAUSE_ILLEGAL_INSTRUCTION:
+    case CAUSE_VIRTUAL_INSTRUCTION:
+        return exit_fast_instruction(vcpu, cause);
     case CAUSE_INTERRUPT | 3: /* machine software interrupt */
         return kick(vcpu);
     case CAUSE_INTERRUPT | 7: /* machine timer */

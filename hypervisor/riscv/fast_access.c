@@ -8,7 +8,7 @@
 #include "csr.h"
 #include "decode.h"
 #include "entry.h"
-#include "guest_access.h"
+#include "fast.h"
 #include "isolation.h"
 #include "machine/machine.h"
 #include "port.h"
@@ -25,18 +25,6 @@ static bool is_saved(unsigned number)
     return 0xf003fce3U >> number & 1;
 }
 
-/* The trap's CSRs are as they were, also if the fetch itself faults. */
-static bool fetch(struct vcpu *vcpu, uint32_t *instruction)
-{
-    struct guest_fault fault;
-    if (guest_fetch(vcpu, instruction, &fault))
-        return true;
-    csr_write(CSR_MEPC, vcpu->arch.x[0]);
-    csr_write(CSR_MCAUSE, vcpu->arch.cause);
-    csr_write(CSR_MTVAL, vcpu->arch.tval);
-    return false;
-}
-
 /* Privileged 1.13, 21.6.3: a transformed load or store has its opcode, funct3 and register in their
  * places, and bit 1 tells whether the one in the program was of 4 bytes. Bits 19:15 are not zero
  * for a misaligned access alone. */
@@ -44,7 +32,7 @@ static bool identify(struct hart *hart, struct vcpu *vcpu, uint32_t *instruction
 {
     *length = 4;
     if (!hart->arch.features.h)
-        return fetch(vcpu, instruction);
+        return fast_fetch(vcpu, instruction);
     vcpu->arch.tval2 = csr_read(CSR_MTVAL2);
     vcpu->arch.tinst = csr_read(CSR_MTINST);
     *instruction = (uint32_t)vcpu->arch.tinst | 2;
@@ -68,15 +56,6 @@ static bool decode_plain(uint32_t instruction, struct plain_access *access)
     return is_saved(access->data);
 }
 
-/* Notes what the general functions want to know of the trap. */
-static void note(struct vcpu *vcpu, uint64_t cause)
-{
-    vcpu->arch.x[0] = csr_read(CSR_MEPC);
-    vcpu->arch.mstatus = csr_read(CSR_MSTATUS);
-    vcpu->arch.cause = cause;
-    vcpu->arch.tval = csr_read(CSR_MTVAL);
-}
-
 static uint64_t extend(uint64_t value, const struct plain_access *access)
 {
     bool is_unsigned = access->funct3 & 4;
@@ -92,7 +71,7 @@ __attribute__((noinline)) bool exit_fast_access(struct vcpu *vcpu, uint64_t caus
     uint32_t instruction;
     unsigned length;
     uint64_t value = 0;
-    note(vcpu, cause);
+    fast_note(vcpu, cause);
     if (!identify(hart, vcpu, &instruction, &length) || !decode_plain(instruction, &access) ||
         !isolation_fault_address(vcpu, &address, &fault))
         return false;

@@ -7,16 +7,17 @@
 #include "isolation.h"
 #include "port.h"
 
-/* in_guest and fences are a pair, written and read in opposite orders: the target says that it is
+/* presence and fences are a pair, written and read in opposite orders: the target says that it is
  * in the guest and then looks for debts; the requester notes a debt and then looks whether the
  * target is in the guest. With sequential consistency at least one of them sees the other. */
 void fence_request(struct vcpu *target, uint32_t kinds)
 {
     atomic_fetch_or(&target->arch.fences, kinds);
-    if (!atomic_load(&target->arch.in_guest))
+    if (atomic_load(&target->arch.presence) != VCPU_IN_GUEST)
         return;
     port_kick(target->hart);
-    while (atomic_load(&target->arch.in_guest) && atomic_load(&target->arch.fences) != 0)
+    while (atomic_load(&target->arch.presence) == VCPU_IN_GUEST &&
+           atomic_load(&target->arch.fences) != 0)
         port_relax();
 }
 
@@ -35,12 +36,12 @@ void fence_pay(struct vcpu *vcpu)
 void fence_capsule(struct vcpu *vcpu, uint32_t kinds)
 {
     const struct capsule *capsule = vcpu->capsule;
-    bool was_in_guest = atomic_load(&vcpu->arch.in_guest); /* which nobody else changes */
-    atomic_store(&vcpu->arch.in_guest, false);
+    uint8_t presence = atomic_load(&vcpu->arch.presence); /* which nobody else changes */
+    atomic_store(&vcpu->arch.presence, VCPU_AWAY);
     for (unsigned id = 0; id < capsule->vcpu_count; id++)
         fence_request(capsule->vcpus[id], kinds);
-    if (!was_in_guest)
+    if (presence == VCPU_AWAY)
         return;
-    atomic_store(&vcpu->arch.in_guest, true);
+    atomic_store(&vcpu->arch.presence, presence);
     fence_pay(vcpu);
 }

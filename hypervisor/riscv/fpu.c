@@ -102,7 +102,7 @@ void fpu_enter(struct hart *hart, struct vcpu *vcpu)
 
 bool fpu_first_use(struct hart *hart, struct vcpu *vcpu)
 {
-    if (!hart->arch.features.h || hart->arch.fp_loaded)
+    if (!fpu_waits(hart))
         return false;
     restore(hart, vcpu);
     open_to_guest(hart, vcpu, true);

@@ -18,6 +18,11 @@
 void fpu_enter(struct hart *hart, struct vcpu *vcpu);
 /* It leaves: after this its state is complete in memory, and may also still be in the hart. */
 void fpu_leave(struct hart *hart, struct vcpu *vcpu);
+/* Would the loaded vCPU's next use of these registers be its first, and trap? */
+static inline bool fpu_waits(const struct hart *hart)
+{
+    return hart->arch.features.h && !hart->arch.fp_loaded;
+}
 /* An illegal instruction trapped. True: it was the first use of these registers, which are there
  * now; execute it again. */
 bool fpu_first_use(struct hart *hart, struct vcpu *vcpu);

@@ -53,10 +53,10 @@ bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, 
 }
 
 /* A fetch is a load that may also read what is only executable (mstatus.MXR). */
-static bool fetch_half(struct vcpu *vcpu, uint64_t address, uint64_t *half,
-                       struct guest_fault *fault)
+bool guest_fetch(struct vcpu *vcpu, uint32_t *instruction, struct guest_fault *fault)
 {
-    if (guest_load(address, 2, with_guest_rights(vcpu) | STATUS_MXR, half) == 0)
+    if (guest_load_instruction(vcpu->arch.x[0], with_guest_rights(vcpu) | STATUS_MXR,
+                               instruction) == 0)
         return true;
     failed(fault);
     if (fault->cause == CAUSE_LOAD_ACCESS)
@@ -64,15 +64,4 @@ static bool fetch_half(struct vcpu *vcpu, uint64_t address, uint64_t *half,
     if (fault->cause == CAUSE_LOAD_PAGE)
         fault->cause = CAUSE_INSTRUCTION_PAGE;
     return false;
-}
-
-bool guest_fetch(struct vcpu *vcpu, uint32_t *instruction, struct guest_fault *fault)
-{
-    uint64_t pc = vcpu->arch.x[0], low, high = 0;
-    if (!fetch_half(vcpu, pc, &low, fault))
-        return false;
-    if ((low & 3) == 3 && !fetch_half(vcpu, pc + 2, &high, fault))
-        return false;
-    *instruction = (uint32_t)(high << 16 | low);
-    return true;
 }

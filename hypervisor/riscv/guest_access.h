@@ -21,6 +21,7 @@ struct guest_fault {
  * as it left them. */
 int guest_load(uint64_t address, size_t size, uint64_t mstatus, uint64_t *value);
 int guest_store(uint64_t address, size_t size, uint64_t mstatus, uint64_t value);
+int guest_load_instruction(uint64_t address, uint64_t mstatus, uint32_t *instruction);
 
 /* Copies between the guest's virtual memory and the hypervisor. False and *fault on a fault;
  * bytes before the fault may have been copied. */

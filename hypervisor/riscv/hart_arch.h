@@ -29,8 +29,12 @@ struct hart_features {
 struct hart_arch {
     /* entry.S knows the offsets of these; static_asserts in exit.c hold them. */
     uint64_t stack_high;
-    uint64_t hart_id; /* mhartid */
+    uint64_t hart_id;  /* mhartid */
+    uint64_t levels;   /* interrupt levels that are in the hart: interrupt.c */
+    uint64_t timer;    /* what mtimecmp is set to, which may be earlier than need be */
+    uint64_t mtimecmp; /* its address; 0: it takes the driver to set it, or to tell the time */
 
+    uint64_t msip;        /* the address of the register for kicks; 0: it takes the driver */
     uint64_t reservation; /* for world.c to drop a guest's on */
 
     struct hart_features features;
@@ -40,13 +44,11 @@ struct hart_arch {
     bool fp_loaded;          /* the loaded vCPU may use them: illegal instructions are its own */
     uint64_t environment;    /* what menvcfg and henvcfg were set to: the last vCPU's */
     bool own_wfi;            /* H: hstatus lets the loaded vCPU execute `wfi` */
-    uint64_t levels;         /* interrupt levels that are in the hart: interrupt.c */
     uint64_t pmp_fixed;      /* what pmpcfg0 holds for good: protect.c */
     struct capsule *open;    /* whose memory the hart reaches just now: isolation_open() */
     uint64_t isolation;      /* generation of the PMP and G-stage setting in the hart; 0 none */
     uint64_t gstage_flushes; /* how many of the flushes that all harts owe it has done */
     struct vcpu *last_of_capsule[64]; /* by capsule: who left translations here; CAPSULE_MAX */
-    uint64_t timer;                   /* what mtimecmp was set to */
     uint64_t alarm;    /* when it must look at capsules' clocks, in ticks: machine/rtc.c */
     bool polls_serial; /* the serial port has no interrupt, and this hart looks after it */
     /* Does it take part? Set by the hart that comes in, or by the one that waits for it no longer:

@@ -52,15 +52,21 @@ static bool is_beyond_help(const struct vcpu *vcpu, uint64_t cause, uint64_t tva
            (cause == CAUSE_INSTRUCTION_ACCESS || cause == CAUSE_LOAD_ACCESS);
 }
 
-void inject_exception(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
+bool inject_if_possible(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
 {
     bool h = port_hart()->arch.features.h;
     /* Exceptions go to the base in both modes of stvec (12.1.2). */
     uint64_t handler = (h ? csr_read(CSR_VSTVEC) : csr_read(CSR_STVEC)) & ~3UL;
     if (is_beyond_help(vcpu, cause, tval, handler))
+        return false;
+    raise(vcpu, cause, tval, handler);
+    return true;
+}
+
+void inject_exception(struct vcpu *vcpu, uint64_t cause, uint64_t tval)
+{
+    if (!inject_if_possible(vcpu, cause, tval))
         exit_crash(vcpu, cause);
-    else
-        raise(vcpu, cause, tval, handler);
 }
 
 void inject_illegal_instruction(struct vcpu *vcpu, uint32_t instruction)

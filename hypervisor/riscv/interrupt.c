@@ -9,10 +9,10 @@
 
 #define LEVELS (INTERRUPT_ST | INTERRUPT_SE)
 
-/* in_guest and interrupts are a pair like in_guest and fences (fence.c): whoever enters a guest
- * says so and then looks at the lines; whoever raises a line does it and then looks who is in the
- * guest. So one that is in the guest only has to be made to leave, the one that runs here sees it
- * before it enters again, and only for the others the scheduler must be asked. */
+/* presence and interrupts are a pair like presence and fences (fence.c): whoever enters a guest, or
+ * rests, says so and then looks at the lines; whoever raises a line does it and then looks where
+ * the vCPU is. So one that is in the guest or rests only has to be kicked, the one that runs here
+ * sees it before it enters again, and only for the others the scheduler must be asked. */
 void interrupt_raise(struct vcpu *vcpu, unsigned irq)
 {
     uint64_t before = atomic_fetch_or(&vcpu->arch.interrupts, 1UL << irq);
@@ -23,7 +23,7 @@ void interrupt_raise(struct vcpu *vcpu, unsigned irq)
     }
     if (before & 1UL << irq || port_hart()->current == vcpu)
         return;
-    if (atomic_load(&vcpu->arch.in_guest))
+    if (atomic_load(&vcpu->arch.presence) != VCPU_AWAY)
         port_kick(vcpu->hart);
     else
         sched_wake(vcpu);

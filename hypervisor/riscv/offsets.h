@@ -12,6 +12,7 @@
 #define VCPU_TVAL      288
 #define VCPU_TIMER_CSR 296
 #define VCPU_VIRTUAL   297
+#define VCPU_TIMER     304
 
 /* struct vcpu: counts.exits[reason], for the two that entry.S counts, of enum diosix_exit */
 #define VCPU_EXITS(reason) (816 + 8 * (reason))
@@ -22,6 +23,9 @@
 #define TIMER_CSR_NONE      0 /* with us: the hart has no Sstc */
 #define TIMER_CSR_STIMECMP  1
 #define TIMER_CSR_VSTIMECMP 2
+
+/* hart_arch.levels: the supervisor's timer interrupt, by its bit in sip (12.1.3) */
+#define LEVEL_TIMER (1 << 5)
 
 /* mstatus.SPP, at bit 8 (3.1.6), and hstatus.SPV, at bit 7 (21.2.1) */
 #define STATUS_SPP_BIT  (1 << 8)
@@ -39,7 +43,11 @@
 #define SBI_VERSION        0x03000000 /* 3.0 */
 
 /* struct hart */
-#define HART_STACK_HIGH 0
-#define HART_ID         8
+#define HART_STACK_HIGH     0
+#define HART_ID             8
+#define HART_LEVELS         16
+#define HART_TIMER          24
+#define HART_MTIMECMP       32
+#define HART_GUEST_DEADLINE 712
 
 #endif

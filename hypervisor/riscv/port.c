@@ -7,6 +7,7 @@
 #include "isolation.h"
 #include "log.h"
 #include "machine/machine.h"
+#include "mmio.h"
 #include "platform.h"
 #include "stack.h"
 #include <string.h>
@@ -31,7 +32,10 @@ struct hart *port_hart(void)
 void port_kick(struct hart *hart)
 {
     trace_note(DIOSIX_TRACE_KICK, NULL, 0, hart->index);
-    clint_send_ipi(hart->arch.hart_id);
+    if (hart->arch.msip != 0)
+        mmio_write32(hart->arch.msip, 1);
+    else
+        clint_send_ipi(hart->arch.hart_id);
 }
 
 void port_set_timer(uint64_t deadline)
@@ -44,7 +48,10 @@ void port_set_timer(uint64_t deadline)
     if (hart->arch.timer == deadline)
         return;
     hart->arch.timer = deadline;
-    clint_set_timer(hart->arch.hart_id, deadline);
+    if (hart->arch.mtimecmp != 0)
+        mmio_write(hart->arch.mtimecmp, 8, deadline);
+    else
+        clint_set_timer(hart->arch.hart_id, deadline);
 }
 
 /* mie has what wakes us, mstatus.MIE is off: `wfi` ends when one of them is pending, and nothing is

@@ -61,7 +61,7 @@ void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t 
 
 static void enter_once(struct hart *hart, struct vcpu *vcpu)
 {
-    atomic_store(&vcpu->arch.in_guest, true);
+    atomic_store(&vcpu->arch.presence, VCPU_IN_GUEST);
     if (atomic_load(&vcpu->arch.fences) != 0)
         fence_pay(vcpu);
 #ifdef DEBUG
@@ -70,7 +70,7 @@ static void enter_once(struct hart *hart, struct vcpu *vcpu)
 #endif
     interrupt_enter(hart, vcpu);
     guest_enter(&vcpu->arch);
-    atomic_store(&vcpu->arch.in_guest, false);
+    atomic_store(&vcpu->arch.presence, VCPU_AWAY);
 }
 
 void port_vcpu_run(struct vcpu *vcpu)

@@ -44,6 +44,8 @@ struct vcpu_arch {
     bool virtual;         /* entered in VS-mode or VU-mode */
     bool sstc;            /* it may use stimecmp */
     bool own_wfi;         /* its `wfi` is the hart's: nobody else could use the hart meanwhile */
+    uint64_t timer; /* when STIP is to rise, in ticks, where there is no Sstc; UINT64_MAX never */
+
     uint64_t units;       /* of mstatus.FS and VS, those that it may switch on */
     uint64_t environment; /* menvcfg and henvcfg, where a hart has them */
 
@@ -61,9 +63,15 @@ struct vcpu_arch {
      * STIP (where there is no Sstc) and SEIP are levels. interrupt.h raises and lowers them. */
     _Atomic uint64_t interrupts;
     _Atomic bool resume; /* an IPI has come since it was suspended: sbi_hsm.c */
-    uint64_t timer; /* when STIP is to rise, in ticks, where there is no Sstc; UINT64_MAX never */
     _Atomic uint32_t fences;
-    _Atomic bool in_guest; /* this instant executing guest code on some hart */
+    _Atomic uint8_t presence; /* enum vcpu_presence */
+};
+
+/* Where it is this instant, as far as others must know who want something of it. */
+enum vcpu_presence {
+    VCPU_AWAY,    /* will look at its interrupt lines and its debts before it executes anything */
+    VCPU_RESTS,   /* the same, but idles on its hart: for a line that was raised, kick that */
+    VCPU_IN_GUEST /* executes guest code, or is about to; looks when its hart is kicked */
 };
 
 #endif

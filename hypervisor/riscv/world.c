@@ -6,6 +6,7 @@
 #include "world.h"
 #include "capsule.h"
 #include "csr.h"
+#include "driver.h"
 #include "fpu.h"
 #include "hart_lines.h"
 #include "isolation.h"
@@ -75,6 +76,8 @@ void world_init_hart(struct hart *hart)
     const struct hart_features *features = &hart->arch.features;
     csr_write(CSR_MIE, INTERRUPT_M_ALL);
     hart->arch.alarm = UINT64_MAX;
+    hart->arch.mtimecmp = features->time ? clint_mtimecmp(hart->arch.hart_id) : 0;
+    hart->arch.msip = clint_msip(hart->arch.hart_id);
     if (!hart->runs_guests)
         return;
     delegate_exceptions(features);

@@ -18,6 +18,8 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int turn = SIMULATOR;
 static bool ending;
 
+bool simulation_never_rests;
+
 struct capsule_config simulation_config(unsigned cpus, unsigned weight)
 {
     static const char kernel[] = "a kernel without any header, so it is a flat binary";
@@ -52,7 +54,7 @@ uint64_t simulation_run_time(const struct capsule *capsule)
         const struct vcpu *vcpu = capsule->vcpus[i];
 
         ticks += vcpu->times[VCPU_RUNNING];
-        if (vcpu->run == VCPU_RUNNING)
+        if (vcpu_state(vcpu) == VCPU_RUNNING)
             ticks += hosted_time - vcpu->hart->started;
     }
     return ticks;
@@ -102,6 +104,26 @@ static void note_delay(struct guest *guest)
     guest->runnable_at = 0;
 }
 
+/* As the RISC-V port does for `wfi`: true when the wait is over, false when it must go on off the
+ * hart, or did not begin. */
+static bool rest(struct vcpu *vcpu, uint64_t deadline)
+{
+    struct hart *hart = hosted_hart;
+    bool over;
+
+    if (simulation_never_rests || !sched_rest_begin(hart))
+        return false;
+    guest_of(vcpu)->rests++;
+    sched_set_guest_timer(hart, deadline);
+    while (!(over = vcpu->arch.interrupt || hosted_time >= deadline) && sched_may_rest(hart)) {
+        hand_over(SIMULATOR, hart->index);
+        take_interrupts(hart);
+    }
+    sched_set_guest_timer(hart, UINT64_MAX);
+    sched_rest_end(hart);
+    return over;
+}
+
 /* The guest has done its burst. */
 static void finish_burst(struct vcpu *vcpu, struct guest *guest)
 {
@@ -119,7 +141,14 @@ static void finish_burst(struct vcpu *vcpu, struct guest *guest)
     uint64_t deadline = guest->pause == UINT64_MAX ? UINT64_MAX : hosted_time + guest->pause;
 
     guest->runnable_at = deadline == UINT64_MAX ? 0 : deadline;
-    sched_block_current(vcpu, deadline);
+    if (!rest(vcpu, deadline)) {
+        sched_block_current(vcpu, deadline);
+        return;
+    }
+    if (!sched_must_leave(hosted_hart)) /* else when it next runs */
+        note_delay(guest);
+    if (guest->pause == UINT64_MAX)
+        vcpu->arch.interrupt = false;
 }
 
 static void run(struct vcpu *vcpu)
@@ -229,7 +258,7 @@ void simulation_interrupt(struct vcpu *vcpu)
     struct guest *guest = guest_of(vcpu);
 
     vcpu->arch.interrupt = true;
-    if (!guest->runnable_at && vcpu->run == VCPU_WAITING)
+    if (!guest->runnable_at && vcpu_state(vcpu) == VCPU_WAITING)
         guest->runnable_at = hosted_time;
     sched_wake(vcpu);
 }

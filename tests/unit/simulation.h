@@ -5,7 +5,7 @@
  * exactly.
  *
  * A guest computes, or if its vCPU has a `burst`, waits after each burst: for `pause` ticks, or
- * until it is woken.
+ * until it is woken; on its hart, if nobody else wants that.
  */
 #ifndef UNIT_SIMULATION_H
 #define UNIT_SIMULATION_H
@@ -35,6 +35,7 @@ struct guest {
     uint64_t runnable_at; /* when its pause was over or it was woken; 0: noted already */
     uint64_t worst_delay; /* from there to its running */
     unsigned entries;     /* how often it was put on a hart */
+    unsigned rests;       /* how often it waited without leaving one */
     uint64_t harts;       /* bit i: on hart i */
 };
 
@@ -47,6 +48,9 @@ struct capsule_config simulation_config(unsigned cpus, unsigned weight);
 struct capsule *simulation_add(const struct capsule_config *config);
 /* Ticks that its vCPUs have run, up to this instant. */
 uint64_t simulation_run_time(const struct capsule *capsule);
+
+/* Guests leave their hart to wait, even if nobody wants it. */
+extern bool simulation_never_rests;
 
 /* Makes this many harts, the first `maintenance` of them without supervisor mode. */
 void simulation_start(unsigned count, unsigned maintenance);

@@ -9,6 +9,7 @@ static int setup(void **state)
 {
     snapshot_setup(state);
     hosted_reset();
+    simulation_never_rests = false;
     hosted_add_ram(256 * MEGAPAGE_SIZE);
     return 0;
 }
@@ -621,7 +622,134 @@ static void test_hart_stats(void **state)
     assert_in_range(stats[1].busy_time, 29 * SECOND / 10, 31 * SECOND / 10);
     assert_int_equal(stats[1].capsule, capsule->id);
     assert_int_equal(stats[1].vcpu, 0);
-    assert_in_range(stats[1].switches, 100, 110);
+    assert_int_equal(stats[1].switches, 5); /* 4 to fill its RAM */
+}
+
+/* --- waiting without leaving the hart --- */
+
+/* Whether it does or not, its time is accounted for alike. */
+static void check_a_sleeper_alone(bool rests)
+{
+    struct capsule *capsule = add(1, 100);
+    struct guest *guest = &guests[capsule->id][0];
+    const struct vcpu *vcpu = capsule->vcpus[0];
+    struct diosix_hart_stats stats;
+
+    simulation_never_rests = !rests;
+    *guest = (struct guest){.burst = 10 * MILLISECOND, .pause = 30 * MILLISECOND};
+    simulation_start(1, 0);
+    simulation_run(4 * SECOND);
+    check_times(vcpu, 4 * SECOND,
+                (uint64_t[5]){[VCPU_RUNNING] = SECOND, [VCPU_WAITING] = 3 * SECOND});
+    sched_hart_stats(simulation_hart(0), &stats);
+    assert_in_range(stats.busy_time, 95 * SECOND / 100, 105 * SECOND / 100);
+    simulation_end();
+    assert_in_range(guest->bursts, 95, 105);
+    assert_in_range(guest->rests, rests ? 95 : 0, rests ? 105 : 0);
+    assert_in_range(guest->entries, rests ? 1 : 95, rests ? 1 : 105);
+}
+
+static void test_alone_it_rests_on_its_hart(void **state)
+{
+    (void)state;
+    check_a_sleeper_alone(true);
+}
+
+static void test_a_wait_off_the_hart(void **state)
+{
+    (void)state;
+    check_a_sleeper_alone(false);
+}
+
+/* And while it rests the hart is free for others, at once. */
+static void test_one_that_rests_makes_room(void **state)
+{
+    struct capsule *sleeper = add(1, 100), *other;
+    const struct vcpu *vcpu = sleeper->vcpus[0];
+
+    (void)state;
+    guests[sleeper->id][0] = (struct guest){.burst = MILLISECOND, .pause = UINT64_MAX};
+    simulation_start(1, 0);
+    simulation_run(SECOND);
+    assert_true(vcpu->resting && vcpu->run == VCPU_RUNNING);
+    other = add(1, 100);
+    simulation_run(5 * SIMULATION_STEP);
+    assert_false(vcpu->resting);
+    assert_int_equal(vcpu->run, VCPU_WAITING);
+    assert_int_equal(other->vcpus[0]->run, VCPU_RUNNING);
+    simulation_run(50 * MILLISECOND);
+    guests[sleeper->id][0].worst_delay = 0;
+    simulation_interrupt(sleeper->vcpus[0]);
+    simulation_run(10 * MILLISECOND);
+    assert_in_range(guests[sleeper->id][0].worst_delay, 1, SIMULATION_LEAST + 2 * SIMULATION_STEP);
+    simulation_end();
+}
+
+/* One that is woken on an idle hart does not drive another from the hart where it rests. */
+static void test_an_idle_hart_comes_when_called(void **state)
+{
+    struct capsule *first = add(1, 100), *second = add(1, 100);
+
+    (void)state;
+    guests[first->id][0] = (struct guest){.burst = MILLISECOND, .pause = 3 * MILLISECOND};
+    guests[second->id][0] = (struct guest){.burst = MILLISECOND, .pause = 7 * MILLISECOND};
+    simulation_start(2, 0);
+    simulation_run(SECOND);
+    for (unsigned i = 0; i < 10; i++) {
+        struct capsule *visitor = add(1, 100); /* mixes them up, and ends */
+
+        simulation_run(20 * MILLISECOND);
+        capsule_stop(visitor);
+        simulation_run(10 * MILLISECOND);
+        unsigned before = guests[first->id][0].entries + guests[second->id][0].entries;
+
+        simulation_run(70 * MILLISECOND);
+        assert_int_equal(guests[first->id][0].entries + guests[second->id][0].entries, before);
+    }
+    simulation_end();
+}
+
+/* Resting earns no more credit than sleeping does. */
+static void test_one_that_rests_does_not_save_up(void **state)
+{
+    struct capsule *sleeper = add(1, 100);
+    struct guest *guest = &guests[sleeper->id][0];
+    const struct vcpu *vcpu = sleeper->vcpus[0];
+
+    (void)state;
+    add(1, 100);
+    *guest = (struct guest){.burst = MILLISECOND, .pause = 30 * MILLISECOND};
+    simulation_start(2, 0);
+    simulation_run(4 * SECOND);
+    assert_true(guest->rests > 100);
+    guest->burst = 0; /* from its next burst on, it never waits again */
+    add(1, 100);
+    simulation_run(SECOND / 2);
+    uint64_t before = vcpu->times[VCPU_RUNNING];
+
+    simulation_run(SECOND);
+    simulation_end();
+    assert_in_range(vcpu->times[VCPU_RUNNING] - before, 60 * SECOND / 100, 72 * SECOND / 100);
+}
+
+static void test_one_that_rests_is_halted(void **state)
+{
+    struct capsule *capsule = add(1, 100);
+    const struct vcpu *vcpu = capsule->vcpus[0];
+
+    (void)state;
+    guests[capsule->id][0] = (struct guest){.burst = MILLISECOND, .pause = UINT64_MAX};
+    simulation_start(1, 0);
+    simulation_run(SECOND);
+    assert_true(vcpu->resting);
+    assert_false(sched_halt(capsule));
+    simulation_run(5 * SIMULATION_STEP);
+    assert_true(sched_is_quiet(capsule));
+    assert_true(vcpu->run == VCPU_OFF && !vcpu->resting);
+    sched_release(capsule);
+    simulation_run(5 * SIMULATION_STEP);
+    assert_int_equal(vcpu->run, VCPU_RUNNING);
+    simulation_end();
 }
 
 static void test_migrations_are_counted(void **state)
@@ -676,6 +804,12 @@ int main(void)
         cmocka_unit_test_setup(test_times_of_one_that_is_paused, setup),
         cmocka_unit_test_setup(test_times_of_one_with_a_cap, setup),
         cmocka_unit_test_setup(test_hart_stats, setup),
+        cmocka_unit_test_setup(test_alone_it_rests_on_its_hart, setup),
+        cmocka_unit_test_setup(test_a_wait_off_the_hart, setup),
+        cmocka_unit_test_setup(test_one_that_rests_makes_room, setup),
+        cmocka_unit_test_setup(test_an_idle_hart_comes_when_called, setup),
+        cmocka_unit_test_setup(test_one_that_rests_does_not_save_up, setup),
+        cmocka_unit_test_setup(test_one_that_rests_is_halted, setup),
         cmocka_unit_test_setup(test_migrations_are_counted, setup),
     };
     /* A test that fails leaves its harts' threads behind, in the way of the next one. */

@@ -43,8 +43,8 @@ static const struct device *find_device(uint64_t address, unsigned size)
 }
 
 /* The calls may find that somebody else has stopped the capsule first: then that is what happens.
- */
-static void grant(struct vcpu *vcpu, enum machine_wish wish)
+ * Not inline: most accesses wish for nothing. */
+__attribute__((noinline)) static void grant(struct vcpu *vcpu, enum machine_wish wish)
 {
     if (wish == WISH_STOP)
         capsule_stop(vcpu->capsule);
@@ -56,8 +56,8 @@ static void grant(struct vcpu *vcpu, enum machine_wish wish)
 
 /* `amo`: NULL, or the funct5 of an atomic operation, whose two halves no other access comes
  * between. Then *value is its operand, and what was there before afterwards. */
-static bool reach(struct vcpu *vcpu, struct gpa address, struct mmio mmio, const unsigned *amo,
-                  uint64_t *value)
+static inline __attribute__((always_inline)) bool
+reach(struct vcpu *vcpu, struct gpa address, struct mmio mmio, const unsigned *amo, uint64_t *value)
 {
     struct capsule *capsule = vcpu->capsule;
     const struct device *device = find_device(address.value, mmio.size);

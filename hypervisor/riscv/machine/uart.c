@@ -123,10 +123,9 @@ static void fill_receiver(struct machine *machine)
 {
     struct uart *uart = &machine->uart;
     uint8_t byte;
-    if (uart->mcr & MCR_LOOP)
+    if (uart->mcr & MCR_LOOP || !console_has_input(machine->capsule))
         return;
-    while (uart->receive.count < depth(uart) && console_has_input(machine->capsule) &&
-           console_read(machine->capsule, &byte, 1) == 1)
+    while (uart->receive.count < depth(uart) && console_read(machine->capsule, &byte, 1) == 1)
         fifo_put(&uart->receive, depth(uart), byte);
 }
 
@@ -312,7 +311,8 @@ bool uart_access(struct machine *machine, struct mmio *mmio)
         write_register(machine, (unsigned)mmio->offset, (uint8_t)mmio->value);
     else
         mmio->value = read_register(&machine->uart, (unsigned)mmio->offset);
-    fill_receiver(machine); /* a read has made room */
+    if (mmio->write || mmio->offset == RBR_THR) /* that may have made room */
+        fill_receiver(machine);
     update_interrupt(machine);
     return true;
 }
