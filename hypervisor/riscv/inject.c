@@ -4,6 +4,7 @@
 #include "csr.h"
 #include "entry.h"
 #include "hart.h"
+#include "machine/machine.h"
 #include "port.h"
 
 /* sstatus as a trap to supervisor mode leaves it: SPP and SPIE hold where it came from. */
@@ -38,6 +39,14 @@ static void raise(struct vcpu *vcpu, uint64_t cause, uint64_t tval, uint64_t han
     arch->mstatus = (arch->mstatus & ~STATUS_MPP) | STATUS_MPP_S;
 }
 
+/* Firmware runs in flash. */
+static bool is_memory(const struct capsule *capsule, uint64_t address)
+{
+    bool in_flash = capsule_has_flash(&capsule->config) &&
+                    address - MACHINE_FLASH_BASE < CAPSULE_FLASH_MAX * MACHINE_FLASH_SIZE;
+    return in_flash || capsule_memory(capsule, gpa(address), 2) != NULL;
+}
+
 /* A guest whose trap handler cannot be fetched would trap for ever; it is beyond help. With
  * translation on, that shows when the fetch of the handler itself faults: at the address of the
  * instruction. The cause may say otherwise: for a fetch whose table walk fails, QEMU 7.2 reports a
@@ -47,7 +56,7 @@ static bool is_beyond_help(const struct vcpu *vcpu, uint64_t cause, uint64_t tva
     bool h = port_hart()->arch.features.h;
     uint64_t satp = h ? csr_read(CSR_VSATP) : csr_read(CSR_SATP);
     if (satp >> SATP_MODE_SHIFT == SATP_MODE_BARE)
-        return capsule_memory(vcpu->capsule, gpa(handler), 2) == NULL;
+        return !is_memory(vcpu->capsule, handler);
     return vcpu->arch.x[0] == handler && tval == handler &&
            (cause == CAUSE_INSTRUCTION_ACCESS || cause == CAUSE_LOAD_ACCESS);
 }

@@ -1,13 +1,14 @@
 /*
- * A flash bank with contents that the test has made: words that say their number, and a function
- * at 0x100. What a guest can do with it, and that all its harts see the same when it changes
- * between its contents and the answers to commands.
+ * A flash bank with contents that the test has made: words that say their number, a function at
+ * 0x100, a trap handler at 0x140. What a guest can do with it, and that all its harts see the same
+ * when it changes between its contents and the answers to commands.
  */
 #include "payload.h"
 
 #define BLOCK    0x40000UL
 #define READY    0x00800080U
 #define FUNCTION 0x100
+#define HANDLER  0x140
 #define BOTH(c)  ((uint32_t)(c) << 16 | (c))
 
 static volatile uint32_t *words; /* of the bank */
@@ -42,11 +43,30 @@ static void contents(void)
     check_equal((uint64_t)function(), 42, "contents.executed");
 }
 
+/* As firmware does it: the handler in flash goes on behind the load. */
+static void handled_in_flash(void)
+{
+    uint64_t old, went_on = 0;
+    __asm__ volatile("csrrw %0, stvec, %2\n\t"
+                     ".option push\n\t"
+                     ".option norvc\n\t"
+                     "ld t0, (%3)\n\t"
+                     ".option pop\n\t"
+                     "li %1, 1\n\t"
+                     "csrw stvec, %0"
+                     : "=&r"(old), "+&r"(went_on)
+                     : "r"((uint64_t)words + HANDLER), "r"(HOLE)
+                     : "t0", "memory");
+    check_equal(went_on, 1, "handler.in_flash");
+    check_equal(csr_read(scause), CAUSE_LOAD_ACCESS, "handler.cause");
+}
+
 static void faults(void)
 {
-    uint64_t old, address = (uint64_t)words;
+    uint64_t old = 0, address = (uint64_t)words;
     struct trap trap = try_amo(address, 4, 1, &old);
-    check(trap.trapped && trap.scause == CAUSE_STORE_ACCESS, "amo.fault", "cause %lu", trap.scause);
+    check(!trap.trapped && old == expected(0), "amo.reads_and_writes", "cause %lu, 0x%lx",
+          trap.scause, old);
     command(0, 0x70);
     trap = try_execute(address + FUNCTION);
     check(trap.trapped && trap.scause == CAUSE_FETCH_ACCESS, "status.fetch_fault", "cause %lu",
@@ -140,6 +160,7 @@ void payload_main(void)
     words = (volatile uint32_t *)fdt_reg(node).base;
     check_equal(fdt_cell(node, "bank-width", 0), 4, "node.bank_width");
     contents();
+    handled_in_flash();
     faults();
     query();
     program();
