@@ -32,8 +32,9 @@ rnmi_entry:
     and t0, t0, t1
     csrsi 0x744, 0x8               /* NMIE: only with it the next fault goes where mtvec says */
     li a5, 1
-    beq t0, t1, fatal
-    mv a1, a0                      /* from a guest: tp is the guest's */
+    bne t0, t1, 1f
+    j fatal                        /* too far for a branch */
+1:  mv a1, a0                      /* from a guest: tp is the guest's */
     mv a0, a4
     li a2, 0
     j last_words
@@ -313,8 +314,9 @@ last_words:                        /* (cause, pc, value): one hart, once */
     la t0, last_words_said
     li t1, 1
     amoswap.w t1, t1, (t0)
-    bnez t1, park
-    la tp, boot_hart
+    beqz t1, 1f
+    j park
+1:  la tp, boot_hart
     la sp, last_stack_high
     call trap_last_words           /* does not return */
 
