@@ -674,9 +674,9 @@ static struct vcpu *change(struct hart *hart, struct vcpu *previous)
         lock_acquire(&sched_lock);
         now = port_time();
     }
-    atomic_store(&hart->reschedule, false);
     wake_expired(hart, now);
     come(hart);
+    atomic_store(&hart->reschedule, false); /* it may just have called itself */
     struct vcpu *next = take(hart, now);
     if (ready_count() > 0)
         share_the_rest(now);
