@@ -17,14 +17,15 @@ Diosix, a bare-metal hypervisor for 64-bit RISC-V
   make run          build everything and start it on QEMU (Control-a x leaves QEMU)
   make image        build $(BUILD)/diosix.elf and $(BUILD)/diosix.bin, no more (also: make)
   make test         run every test; make test-unit, test-fuzz-host and
-                    test-system run a part
+                    test-system run a part, test-long one part for longer
   make fuzz         let guests do anything to the hypervisor: [SEED=1] [TIME=60] [MACHINE=…]
   make fuzz-host    fuzz what parses data from outside: [TIME=60] seconds for each [TARGET=…]
   make bench        count instructions per operation; fails when one is over its budget
-  make check        formatting and static analysis
+  make check        formatting and static analysis; make format lays the code out
   make setup        install and fetch what the build needs, no more; the others do it too
                     (make setup-test: what the tests need)
   make guest-small  build a small Linux guest from source, for harts without floating point
+                    (make guest-firmware: U-Boot and EDK2, from Debian)
   make clean        delete what was built; downloads are kept
   make distclean    delete the downloads, too
 
@@ -38,7 +39,9 @@ Options, with their present values:
   QEMU=$(QEMU)
   BOOTARGS=$(BOOTARGS)                more words for the hypervisor, as docs/running.md has them
   QUALITY=$(QUALITY)            debug: assertions; release: speed
-  SANITIZE=$(SANITIZE)             yes: undefined behaviour in the hypervisor stops the machine
+  SANITIZE=$(SANITIZE)              yes: undefined behaviour in the hypervisor stops the machine
+  LOAD_ADDRESS=$(LOAD_ADDRESS)  where the hypervisor is linked; HARTS_MAX=$(HARTS_MAX): the most harts;
+                           HART_STACK_SIZE=$(HART_STACK_SIZE): the stack of each
   MANIFEST=$(MANIFEST)   what goes into the image
   SERVICES=$(SERVICES)             no: leave the manifest's services out
   GUESTS=$(GUESTS)               no: leave its guests out
@@ -97,7 +100,7 @@ brief = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' '$1' '$2'; )
 # the options do.
 #   $(BUILD)/config/compile   how C is compiled
 #   $(BUILD)/config/image     what goes into the image
-$(BUILD)/config/compile: config = $(QUALITY) $(TOOLCHAIN) $(SANITIZE)
+$(BUILD)/config/compile: config = $(QUALITY) $(TOOLCHAIN) $(SANITIZE) $(LOAD_ADDRESS) $(HARTS_MAX) $(HART_STACK_SIZE)
 $(BUILD)/config/image: config = $(MANIFEST) $(SERVICES) $(GUESTS)
 $(BUILD)/config/compile $(BUILD)/config/image: FORCE
 	@mkdir -p $(@D); echo '$(config)' | cmp -s - $@ || echo '$(config)' >$@
