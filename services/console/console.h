@@ -9,6 +9,7 @@
  *   stats.c, top.c, trace.c  what capsules and harts are busy with
  *   input.c     brings to guests what is typed
  *   console.c   takes turns
+ *   main.c      waits between two turns
  */
 #ifndef CONSOLE_CONSOLE_H
 #define CONSOLE_CONSOLE_H
