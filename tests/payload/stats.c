@@ -163,15 +163,6 @@ static void hole_read(void)
     try_load(HOLE, 4, NULL);
 }
 
-static void wait_for_nothing(void)
-{
-    csr_set(sie, SIP_SSIP);
-    csr_set(sip, SIP_SSIP);
-    __asm__ volatile("wfi");
-    csr_clear(sip, SIP_SSIP);
-    csr_clear(sie, SIP_SSIP);
-}
-
 static void kinds(void)
 {
     check_exits("exits.base", DIOSIX_EXIT_SBI_BASE, TIMES, base_version);

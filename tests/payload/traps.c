@@ -44,21 +44,12 @@ static void check_illegal(uint32_t instruction, const char *name)
           trap.trapped, trap.scause, trap.stval, trap.sepc);
 }
 
-/* A `wfi` that does not wait, for an interrupt is pending. It leaves its trace in a trap register
- * of QEMU's, where a hypervisor that believed it would take the next instruction for a `wfi`. */
-static void wait_for_nothing(void)
-{
-    csr_set(sie, SIP_SSIP);
-    csr_set(sip, SIP_SSIP);
-    __asm__ volatile("wfi");
-    csr_clear(sip, SIP_SSIP);
-    csr_clear(sie, SIP_SSIP);
-}
-
 static void illegal_instructions(void)
 {
     check_illegal(0xffffffff, "illegal.all_ones");
     check_illegal(0xc0001073, "illegal.unimp");
+    /* The `wfi` leaves its trace in a trap register of QEMU's, where a hypervisor that believed it
+     * would take the next instruction for a `wfi`. */
     wait_for_nothing();
     struct trap mret = try_instruction(0x30200073, 0, NULL); /* QEMU 10 gives an old stval */
     check(mret.scause == CAUSE_ILLEGAL && mret.sepc == (uint64_t)instruction_buffer, "illegal.mret",

@@ -142,6 +142,8 @@ struct trap try_user(void (*entry)(void), uint64_t a0, uint64_t a1);
 /* What a supervisor interrupt runs; by cause. The default counts and disables the source. */
 extern void (*interrupt_handlers[16])(void);
 extern void trap_entry(void);
+/* A `wfi` that does not wait, for a software interrupt of the hart's own is pending. */
+void wait_for_nothing(void);
 
 extern void secondary_entry(void);
 

@@ -130,3 +130,12 @@ void secondary_start(uint64_t id, struct hart_local *hart, uint64_t satp, uint64
     if (hart->work)
         hart->work(hart);
 }
+
+void wait_for_nothing(void)
+{
+    csr_set(sie, SIP_SSIP);
+    csr_set(sip, SIP_SSIP);
+    __asm__ volatile("wfi");
+    csr_clear(sip, SIP_SSIP);
+    csr_clear(sie, SIP_SSIP);
+}
