@@ -9,6 +9,13 @@
 #define REGISTER(f7, f3)   ((f7) << 25 | 10U << 20 | 10U << 15 | (f3) << 12 | 10U << 7 | 0x33U)
 #define IMMEDIATE(imm, f3) ((imm) << 20 | 10U << 15 | (f3) << 12 | 10U << 7 | 0x13U)
 #define CSRR(csr)          ((csr) << 20 | 2U << 12 | 10U << 7 | 0x73U)
+#define CSRW(csr)          ((csr) << 20 | 10U << 15 | 1U << 12 | 0x73U)
+
+/* Privileged 1.13, 12.1.10; a hart of Privileged 1.11 has not got it. */
+#define SENVCFG       0x10aU
+#define SENVCFG_CBIE  (3UL << 4)
+#define SENVCFG_CBCFE (1UL << 6)
+#define SENVCFG_CBZE  (1UL << 7)
 
 /* One instruction of an extension, on a0 alone: Unprivileged ISA, instruction listings. */
 static const struct {
@@ -101,7 +108,22 @@ static void timer(void)
     csr_write(sie, 0);
 }
 
-/* What firmware must enable and this one doesn't. */
+static bool is_illegal(struct trap trap)
+{
+    return trap.trapped && trap.scause == CAUSE_ILLEGAL;
+}
+
+static struct trap try_as_user(uint32_t instruction, uint64_t a0)
+{
+    static uint32_t code[2] __attribute__((aligned(8)));
+    code[0] = instruction;
+    code[1] = 0x00000073; /* ecall */
+    __asm__ volatile("fence.i" ::: "memory");
+    return try_user((void (*)(void))code, a0, 0);
+}
+
+/* What firmware must enable and this one doesn't: not in supervisor mode, and not in user mode with
+ * all of the guest's own switches on (senvcfg.CBIE, CBCFE and CBZE). */
 static void closed(void)
 {
     static const struct {
@@ -112,14 +134,19 @@ static void closed(void)
         {"zicbom", "closed.cbo_flush", 0x0025200f},    {"zicboz", "closed.cbo_zero", 0x0045200f},
         {"zihpm", "closed.hpmcounter3", CSRR(0xc03U)}, {"zkr", "closed.seed", CSRR(0x015U)},
     };
+    (void)try_instruction(CSRW(SENVCFG), SENVCFG_CBIE | SENVCFG_CBCFE | SENVCFG_CBZE, NULL);
     for (unsigned i = 0; i < sizeof instructions / sizeof instructions[0]; i++) {
-        struct trap trap =
-            try_instruction(instructions[i].instruction, (uint64_t)scratch_pages, NULL);
+        uint32_t instruction = instructions[i].instruction;
         if (isa_has(instructions[i].extension))
             continue;
-        check_strict(trap.trapped && trap.scause == CAUSE_ILLEGAL, instructions[i].what,
-                     "trapped %lu scause %lu", trap.trapped, trap.scause);
+        struct trap trap = try_instruction(instruction, (uint64_t)scratch_pages, NULL);
+        struct trap user = try_as_user(instruction, (uint64_t)scratch_pages);
+        check_strict(is_illegal(trap), instructions[i].what, "trapped %lu scause %lu", trap.trapped,
+                     trap.scause);
+        check_strict(is_illegal(user), name("user.", instructions[i].what), "scause %lu",
+                     user.scause);
     }
+    (void)try_instruction(CSRW(SENVCFG), 0, NULL);
 }
 
 static bool is_in(unsigned csr, unsigned first, unsigned last)
@@ -158,13 +185,24 @@ static bool may_be_there(unsigned csr)
     return found;
 }
 
-static struct trap read_as_user(unsigned csr)
+/* What can't be read can't be written either; a csrrw to x0 does not read. */
+static void unreadable_csrs(void)
 {
-    static uint32_t code[2] __attribute__((aligned(8)));
-    code[0] = CSRR(csr);
-    code[1] = 0x00000073; /* ecall */
-    __asm__ volatile("fence.i" ::: "memory");
-    return try_user((void (*)(void))code, 0, 0);
+    unsigned wrong = 0, wrong_user = 0, one = 0, one_user = 0;
+    csr_set(sstatus, SSTATUS_FS | SSTATUS_VS);
+    for (unsigned csr = 0; csr < 4096; csr++) {
+        if (is_illegal(try_instruction(CSRR(csr), 0, NULL)) &&
+            !is_illegal(try_instruction(CSRW(csr), 0, NULL))) {
+            wrong++;
+            one = csr;
+        }
+        if (is_illegal(try_as_user(CSRR(csr), 0)) && !is_illegal(try_as_user(CSRW(csr), 0))) {
+            wrong_user++;
+            one_user = csr;
+        }
+    }
+    check_strict(!wrong, "csr.write.illegal", "%u are not, as 0x%x", wrong, one);
+    check_strict(!wrong_user, "csr.write.user", "%u are not, as 0x%x", wrong_user, one_user);
 }
 
 /* Every number that there is, from both modes. */
@@ -181,7 +219,7 @@ static void all_csrs(void)
             wrong++;
             one = csr;
         }
-        trap = read_as_user(csr);
+        trap = try_as_user(CSRR(csr), 0);
         if (trap.scause != (is_listed_to_user(csr) ? CAUSE_USER_ECALL : CAUSE_ILLEGAL) &&
             !may_be_there(csr)) {
             wrong_user++;
@@ -252,5 +290,6 @@ void payload_main(void)
     timer();
     closed();
     all_csrs();
+    unreadable_csrs();
     page_bits();
 }

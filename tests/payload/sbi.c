@@ -82,9 +82,10 @@ static void extensions(void)
         struct sbi_return result = sbi_call(SBI_BASE, 3, absent[i], 0, 0);
         check(!result.error && result.value == 0, "base.probe.absent",
               "extension 0x%lx: error %ld value %lu", absent[i], result.error, result.value);
-        for (uint64_t function = 0; function < 8; function++)
+        for (uint64_t function = 0; function < 16; function++)
             check_error(sbi_call(absent[i], function, 0, 0, 0), SBI_ERR_NOT_SUPPORTED,
                         "extension.absent");
+        check_error(sbi_call(absent[i], 0xbad, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "extension.absent");
     }
 }
 
@@ -155,7 +156,10 @@ static void ipi(void)
     if (!need(SBI_IPI, "ipi.present"))
         return;
     csr_clear(sip, SIP_SSIP);
-    check_error(sbi_call(SBI_IPI, 0, own_mask(), boot_hart, 0), SBI_SUCCESS, "ipi.self");
+    struct sbi_return to_self = sbi_call(SBI_IPI, 0, own_mask(), boot_hart, 0);
+    uint64_t at_once = csr_read(sip);
+    check_error(to_self, SBI_SUCCESS, "ipi.self");
+    check(at_once & SIP_SSIP, "ipi.self.at_once", "sip 0x%lx", at_once);
     check(soft_pending(), "ipi.self.pending", "SSIP is not set");
     check(!(csr_read(sip) & SIP_SSIP), "ipi.self.cleared", "SSIP cannot be cleared");
     check_error(sbi_call(SBI_IPI, 0, 0, ALL_HARTS, 0), SBI_SUCCESS, "ipi.all");
@@ -243,6 +247,21 @@ static void hsm(void)
     check_error(sbi_call(SBI_HSM, 4, 0, 0, 0), SBI_ERR_NOT_SUPPORTED, "hsm.function.unknown");
 }
 
+/* Nobody can begin at these: no RAM, or no instruction's. */
+static const struct {
+    const char *name;
+    uint64_t address;
+} no_entries[] = {
+    {"hole", HOLE}, {"null", 0}, {"last", ~0UL - 1}, {"odd", (uint64_t)scratch_pages + 1}};
+#define NO_ENTRIES (sizeof no_entries / sizeof no_entries[0])
+
+static void suspend_addresses(void)
+{
+    for (unsigned i = 0; i < NO_ENTRIES; i++)
+        check_error(sbi_call(SBI_HSM, 3, 0x80000000, no_entries[i].address, 0),
+                    SBI_ERR_INVALID_ADDRESS, "hsm.suspend.bad_address");
+}
+
 static void suspend(void)
 {
     sbi_set_timer(time_now() + frequency / 20);
@@ -253,11 +272,10 @@ static void suspend(void)
     check_error(sbi_call(SBI_HSM, 3, 0, 0, 0), SBI_SUCCESS, "hsm.suspend.already_pending");
     check_error(sbi_call(SBI_HSM, 3, 1UL << 63, 0, 0), SBI_SUCCESS, "hsm.suspend.upper_bits");
     if (in_diosix) /* OpenSBI 1.1 goes there */
-        check_error(sbi_call(SBI_HSM, 3, 0x80000000, HOLE, 0), SBI_ERR_INVALID_ADDRESS,
-                    "hsm.suspend.bad_address");
+        suspend_addresses();
     sbi_set_timer(time_now() + frequency / 20);
     struct resume_state found = {.satp = ~0UL};
-    long error = suspend_call(0x80000000, &found, SBI_HSM, 3);
+    long error = suspend_call(UINT64_C(1) << 63 | 0x80000000, &found, SBI_HSM, 3);
     csr_write(sie, 0);
     sbi_set_timer(~0UL);
     if (error == SBI_ERR_NOT_SUPPORTED) {
@@ -318,6 +336,11 @@ static void dbcn(void)
     struct sbi_return result = sbi_call(SBI_DBCN, 0, 0, scratch_pages, 0);
     check(!result.error && !result.value, "dbcn.write.empty", "error %ld value %lu", result.error,
           result.value);
+    if (in_diosix) { /* OpenSBI looks at the address first */
+        result = sbi_call(SBI_DBCN, 1, 0, HOLE, 1);
+        check(!result.error && !result.value, "dbcn.read.empty.hole", "error %ld value %lu",
+              result.error, result.value);
+    }
     memcpy(scratch_pages + 1, "# dbcn\r\n", 8);
     result = sbi_call(SBI_DBCN, 0, 8, scratch_pages + 1, 0);
     check(!result.error && result.value <= 8, "dbcn.write", "error %ld value %lu", result.error,
@@ -512,8 +535,8 @@ static void one_secondary(unsigned index, uint64_t id)
     hart->state = 0;
     hart->id = ~0UL;
     hart->work = secondary;
-    if (in_diosix)
-        check_error(sbi_call(SBI_HSM, 0, id, HOLE, 0), SBI_ERR_INVALID_ADDRESS,
+    for (unsigned i = 0; in_diosix && i < NO_ENTRIES; i++)
+        check_error(sbi_call(SBI_HSM, 0, id, no_entries[i].address, 0), SBI_ERR_INVALID_ADDRESS,
                     "smp.start.bad_address");
     check_equal(sbi_call(SBI_HSM, 2, id, 0, 0).value, 1, "smp.stopped_at_first");
     check_error(sbi_call(SBI_HSM, 0, id, secondary_entry, hart), SBI_SUCCESS, "smp.start");

@@ -182,6 +182,7 @@ static void refusals(void)
     refuse(0, uart_base, SBI_ERR_INVALID_ADDRESS, "susp.address.device");
     refuse(0, ram.base + ram.size, SBI_ERR_INVALID_ADDRESS, "susp.address.after_ram");
     refuse(0, ~0UL, SBI_ERR_INVALID_ADDRESS, "susp.address.last");
+    refuse(0, good + 1, SBI_ERR_INVALID_ADDRESS, "susp.address.odd");
     check_equal((uint64_t)sbi_call(SBI_SUSP, 1, 0, good, 0).error, (uint64_t)SBI_ERR_NOT_SUPPORTED,
                 "susp.function.unknown");
     if (sibling() != boot_hart)
