@@ -35,7 +35,9 @@ static struct isa guest_extensions;
 
 /* Device-tree names of what guests may use for address translation, the smallest first. */
 static const char *const mmu_types[] = {"riscv,sv39", "riscv,sv48", "riscv,sv57"};
-static unsigned mmu_type; /* the smallest among the harts */
+static unsigned mmu_type;        /* the smallest among the harts */
+static uint32_t cbop_block_size; /* of the harts that say it */
+static bool cbop_block_sizes_differ;
 
 /* ---- Memory ---- */
 
@@ -142,6 +144,17 @@ static unsigned read_mmu_type(int cpu)
     return i;
 }
 
+/* Harts that differ leave nothing that could be said of a virtual one. */
+static void merge_cbop_block_size(int cpu)
+{
+    uint32_t size;
+
+    if (!devicetree_u32(tree, cpu, "riscv,cbop-block-size", &size))
+        return;
+    cbop_block_sizes_differ |= cbop_block_size != 0 && cbop_block_size != size;
+    cbop_block_size = size;
+}
+
 static bool is_listed(uint64_t id)
 {
     for (unsigned i = 0; i < listed_count; i++) {
@@ -166,6 +179,7 @@ static void add_hart(int cpu)
                   HART_MAX);
         return;
     }
+    merge_cbop_block_size(cpu);
     listed[listed_count] = (struct platform_hart){.id = id, .has_mmu = mmu < kinds};
     isas[listed_count++] = read_isa(cpu);
     if (mmu < mmu_type)
@@ -236,6 +250,11 @@ const struct isa *platform_guest_extensions(void)
 const char *platform_mmu_type(void)
 {
     return mmu_types[mmu_type];
+}
+
+uint32_t platform_cbop_block_size(void)
+{
+    return cbop_block_sizes_differ ? 0 : cbop_block_size;
 }
 
 /* ---- Devices ---- */

@@ -395,3 +395,8 @@ const char *platform_mmu_type(void)
 {
     return "riscv,sv39";
 }
+
+uint32_t platform_cbop_block_size(void)
+{
+    return fake.cbop_block_size;
+}

@@ -263,6 +263,34 @@ static void test_tree_says_what_is_there(void **state)
     assert_int_equal(fdt_node_check_compatible(tree, 0, "riscv-virtio"), 0);
 }
 
+static void test_tree_maps_the_harts(void **state)
+{
+    (void)state;
+    make_tree();
+    for (unsigned id = 0; id < 2; id++) {
+        char core[64], hart[64];
+        snprintf(core, sizeof core, "/cpus/cpu-map/cluster0/core%u", id);
+        snprintf(hart, sizeof hart, "/cpus/cpu@%u", id);
+        assert_int_equal(tree_cell(core, "cpu", 0), tree_cell(hart, "phandle", 0));
+    }
+    assert_true(fdt_path_offset(tree, "/cpus/cpu-map/cluster0/core2") < 0);
+}
+
+/* What is said of blocks is said with the extension, and where it is known. */
+static void test_tree_says_the_size_of_prefetches(void **state)
+{
+    (void)state;
+    fake.cbop_block_size = 32;
+    make_tree();
+    assert_null(tree_string("/cpus/cpu@1", "riscv,cbop-block-size"));
+    fake.capsule.arch.isa = isa_of_string("rv64imac_zicbop");
+    make_tree();
+    assert_int_equal(tree_cell("/cpus/cpu@1", "riscv,cbop-block-size", 0), 32);
+    fake.cbop_block_size = 0;
+    make_tree();
+    assert_null(tree_string("/cpus/cpu@1", "riscv,cbop-block-size"));
+}
+
 static void test_tree_wires_the_plic(void **state)
 {
     (void)state;
@@ -376,6 +404,8 @@ int main(void)
         TEST(test_rtc_alarm_far_ahead),
         TEST(test_rtc_alarm_ends_with_a_reset),
         TEST(test_tree_says_what_is_there),
+        TEST(test_tree_maps_the_harts),
+        TEST(test_tree_says_the_size_of_prefetches),
         TEST(test_tree_wires_the_plic),
         TEST(test_tree_without_initrd),
         TEST(test_tree_has_room_for_changes),

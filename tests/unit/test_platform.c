@@ -96,6 +96,7 @@ static void test_virt(void **state)
     assert_int_equal(platform_timebase(), 10000000);
     assert_int_equal(memory_owned(MEMORY_FREE), 128 << 20);
     assert_string_equal(platform_bootargs(), "");
+    assert_int_equal(platform_cbop_block_size(), 0);
     /* The CLINT is at 0x200_0000, the PLIC at 0xc00_0000; hart h has context 2h. */
     clint_set_timer(3, 0x123456789aULL);
     assert_int_equal(written(0x2004018), 0x123456789aULL);
@@ -325,9 +326,23 @@ static void test_board_harts(void **state)
     assert_int_equal(platform_hart(2)->id, 0x100000003);
     assert_int_equal(platform_timebase(), 4000000);
     platform_set_hart_features(&everything);
-    assert_string_equal(guest_isa()->base, "rv64imafdc_zicsr_zba_sstc");
-    assert_memory_equal(guest_isa()->extensions, "i\0m\0a\0f\0d\0c\0zicsr\0zba\0sstc\0", 29);
+    assert_string_equal(guest_isa()->base, "rv64imafdc_zicbop_zicsr_zba_sstc");
+    assert_memory_equal(guest_isa()->extensions, "i\0m\0a\0f\0d\0c\0zicbop\0zicsr\0zba\0sstc\0",
+                        36);
     assert_string_equal(platform_mmu_type(), "riscv,sv39");
+    assert_int_equal(platform_cbop_block_size(), 32);
+}
+
+static void test_board_block_sizes_differ(void **state)
+{
+    size_t size;
+    uint8_t *tree = load("board", &size);
+
+    (void)state;
+    int cpu = fdt_path_offset(tree, "/cpus/cpu@7");
+    assert_int_equal(fdt_setprop_inplace_u32(tree, cpu, "riscv,cbop-block-size", 64), 0);
+    assert_true(platform_init(tree));
+    assert_int_equal(platform_cbop_block_size(), 0);
 }
 
 /* A 32-bit timer is never early: its high half goes out of the way first. */
@@ -505,6 +520,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_machine_without_controller_is_polled, snapshot_setup),
         cmocka_unit_test_setup(test_board_memory, snapshot_setup),
         cmocka_unit_test_setup(test_board_harts, snapshot_setup),
+        cmocka_unit_test_setup(test_board_block_sizes_differ, snapshot_setup),
         cmocka_unit_test_setup(test_board_interrupts, snapshot_setup),
         cmocka_unit_test_setup(test_board_serial, snapshot_setup),
         cmocka_unit_test_setup(test_a_jammed_port_does_not_hold_anybody_up, snapshot_setup),

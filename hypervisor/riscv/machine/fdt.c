@@ -20,6 +20,7 @@ struct writer {
 #define PHANDLE_HART(id) (1 + (id))
 #define PHANDLE_PLIC     0x100
 #define PHANDLE_SYSCON   0x101
+#define PHANDLE_CPU(id)  (0x200 + (id))
 
 #define NODE_NAME_MAX 32
 
@@ -174,7 +175,8 @@ static void hart_interrupt_controller(struct writer *writer, unsigned id)
 }
 
 /* riscv,isa for older software, the other two (Linux 6.7 and later) instead of it. */
-static void cpu(struct writer *writer, unsigned id, const struct machine_isa *isa)
+static void cpu(struct writer *writer, unsigned id, const struct machine_isa *isa,
+                uint32_t cbop_block_size)
 {
     begin_at(writer, "cpu", id);
     string(writer, "device_type", "cpu");
@@ -185,19 +187,40 @@ static void cpu(struct writer *writer, unsigned id, const struct machine_isa *is
     string(writer, "riscv,isa-base", "rv64i");
     bytes(writer, "riscv,isa-extensions", isa->extensions, list_size(isa->extensions));
     string(writer, "mmu-type", platform_mmu_type());
+    if (cbop_block_size != 0)
+        cell(writer, "riscv,cbop-block-size", cbop_block_size);
+    cell(writer, "phandle", PHANDLE_CPU(id));
     hart_interrupt_controller(writer, id);
+    end(writer);
+}
+
+/* All in one cluster, as on `virt` (bindings: cpu-map). */
+static void cpu_map(struct writer *writer, unsigned harts)
+{
+    begin(writer, "cpu-map");
+    begin(writer, "cluster0");
+    for (unsigned id = 0; id < harts; id++) {
+        char name[NODE_NAME_MAX];
+        snprintf(name, sizeof name, "core%u", id);
+        begin(writer, name);
+        cell(writer, "cpu", PHANDLE_CPU(id));
+        end(writer);
+    }
+    end(writer);
     end(writer);
 }
 
 static void cpus(struct writer *writer, const struct capsule *capsule)
 {
     struct machine_isa isa;
+    bool prefetches = isa_has(&capsule->arch.isa, "zicbop");
     isa_format(&capsule->arch.isa, &isa);
     begin(writer, "cpus");
     cells_below(writer, 1, 0);
     cell(writer, "timebase-frequency", (uint32_t)port_frequency());
     for (unsigned id = 0; id < capsule->vcpu_count; id++)
-        cpu(writer, id, &isa);
+        cpu(writer, id, &isa, prefetches ? platform_cbop_block_size() : 0);
+    cpu_map(writer, capsule->vcpu_count);
     end(writer);
 }
 

@@ -83,5 +83,7 @@ struct machine_isa {
 /* What machine_fdt needs to know of the physical machine; platform.c provides it: "riscv,sv39", …
  */
 const char *platform_mmu_type(void);
+/* In bytes, of a prefetch (Zicbop); 0 where the harts do not say it, or not the same. */
+uint32_t platform_cbop_block_size(void);
 
 #endif
