@@ -6,6 +6,7 @@
 #include "log.h"
 #include "sched.h"
 #include "service.h"
+#include "service_properties.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -259,22 +260,6 @@ static int setup(void **state)
 
 static void test_each_call_needs_its_property(void **state)
 {
-    static const uint64_t needed[DIOSIX_FUNCTION_COUNT] = {
-        [DIOSIX_REGISTER_SERVICE] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-        [DIOSIX_PUTC] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-        [DIOSIX_GETC] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-        [DIOSIX_LOG_GETC] = DIOSIX_PROPERTY_HV_LOG_READ,
-        [DIOSIX_OUTPUT_READ] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-        [DIOSIX_INPUT_WRITE] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-        [DIOSIX_LOG_READ] = DIOSIX_PROPERTY_HV_LOG_READ,
-        [DIOSIX_CONSOLE_WRITE] = DIOSIX_PROPERTY_CONSOLE_WRITE,
-        [DIOSIX_CONSOLE_READ] = DIOSIX_PROPERTY_CONSOLE_READ,
-        [DIOSIX_CAPSULE_INFO] = DIOSIX_PROPERTY_CAPSULE_INFO,
-        [DIOSIX_CAPSULE_CONTROL] = DIOSIX_PROPERTY_CAPSULE_CONTROL,
-        [DIOSIX_HART_STATS] = DIOSIX_PROPERTY_STATS_READ,
-        [DIOSIX_TRACE_READ] = DIOSIX_PROPERTY_STATS_READ,
-    };
-
     (void)state;
     for (uint64_t f = 0; f < DIOSIX_FUNCTION_COUNT; f++) {
         made[0].config.properties = ~needed[f];

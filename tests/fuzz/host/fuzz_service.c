@@ -12,6 +12,7 @@
 #include "log.h"
 #include "sched.h"
 #include "service.h"
+#include "service_properties.h"
 #include <string.h>
 
 #define CAPSULES 3
@@ -99,23 +100,6 @@ void sched_yield_current(struct vcpu *vcpu)
 }
 
 /* --- calls --- */
-
-/* include/diosix/abi.h: what each function needs, and where in RAM it may write. */
-static const uint64_t needed[DIOSIX_FUNCTION_COUNT] = {
-    [DIOSIX_REGISTER_SERVICE] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-    [DIOSIX_PUTC] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-    [DIOSIX_GETC] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-    [DIOSIX_LOG_GETC] = DIOSIX_PROPERTY_HV_LOG_READ,
-    [DIOSIX_OUTPUT_READ] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-    [DIOSIX_INPUT_WRITE] = DIOSIX_PROPERTY_SERVICE_CONSOLE,
-    [DIOSIX_LOG_READ] = DIOSIX_PROPERTY_HV_LOG_READ,
-    [DIOSIX_CONSOLE_WRITE] = DIOSIX_PROPERTY_CONSOLE_WRITE,
-    [DIOSIX_CONSOLE_READ] = DIOSIX_PROPERTY_CONSOLE_READ,
-    [DIOSIX_CAPSULE_INFO] = DIOSIX_PROPERTY_CAPSULE_INFO,
-    [DIOSIX_CAPSULE_CONTROL] = DIOSIX_PROPERTY_CAPSULE_CONTROL,
-    [DIOSIX_HART_STATS] = DIOSIX_PROPERTY_STATS_READ,
-    [DIOSIX_TRACE_READ] = DIOSIX_PROPERTY_STATS_READ,
-};
 
 /* Statistics of its own are anybody's. */
 static bool lacks_property(uint64_t function, const uint64_t args[6])

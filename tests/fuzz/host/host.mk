@@ -54,6 +54,7 @@ fuzz_machine_LIBS := -lcmocka
 fuzz_machine_RUNS := 30000
 
 fuzz_service_SOURCES := $(test_service_SOURCES) $(patsubst %,hypervisor/core/%.c,console log ring)
+fuzz_service_CFLAGS := $(UNIT_HOSTED) -iquote tests/unit
 fuzz_service_RUNS := 30000
 
 fuzz_console_SOURCES := $(test_console_service_SOURCES)
