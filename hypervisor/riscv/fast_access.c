@@ -13,11 +13,6 @@
 #include "machine/machine.h"
 #include "port.h"
 
-struct plain_access {
-    bool write;
-    unsigned funct3, size, data;
-};
-
 /* What C may change, and so what entry.S has saved: ra, t0-t6 and a0-a7. And x0, which needs none.
  */
 static bool is_saved(unsigned number)
@@ -27,61 +22,104 @@ static bool is_saved(unsigned number)
 
 /* Privileged 1.13, 21.6.3: a transformed load or store has its opcode, funct3 and register in their
  * places, and bit 1 tells whether the one in the program was of 4 bytes. Bits 19:15 are not zero
- * for a misaligned access alone. */
-static bool identify(struct hart *hart, struct vcpu *vcpu, uint32_t *instruction, unsigned *length)
+ * for a misaligned access alone. So here bit 1 tells nothing else, either. 0: some other one. */
+static uint32_t identify(const struct hart *hart, struct vcpu *vcpu)
 {
-    *length = 4;
-    if (!hart->arch.features.h)
-        return fast_fetch(vcpu, instruction);
-    vcpu->arch.tval2 = csr_read(CSR_MTVAL2);
-    vcpu->arch.tinst = csr_read(CSR_MTINST);
-    *instruction = (uint32_t)vcpu->arch.tinst | 2;
-    if (!(vcpu->arch.tinst & 2))
-        *length = 2;
-    return (vcpu->arch.tinst & 0x1f << 15) == 0;
+    uint32_t instruction;
+    if (hart->arch.features.h) {
+        vcpu->arch.tval2 = csr_read(CSR_MTVAL2);
+        vcpu->arch.tinst = csr_read(CSR_MTINST);
+        return vcpu->arch.tinst & 0x1f << 15 ? 0 : (uint32_t)vcpu->arch.tinst;
+    }
+    return fast_fetch(vcpu, &instruction) && (instruction & 3) == 3 ? instruction : 0;
 }
 
-static bool decode_plain(uint32_t instruction, struct plain_access *access)
+static unsigned funct3(uint32_t instruction)
 {
-    unsigned opcode = instruction & 0x7f;
-    access->funct3 = instruction >> 12 & 7;
-    access->size = 1U << (access->funct3 & 3);
-    access->write = opcode == OPCODE_STORE;
-    if (access->write)
-        access->data = instruction >> 20 & 31;
-    else
-        access->data = instruction >> 7 & 31;
-    if (access->write ? access->funct3 > 3 : opcode != OPCODE_LOAD || access->funct3 == 7)
-        return false;
-    return is_saved(access->data);
+    return instruction >> 12 & 7;
 }
 
-static uint64_t extend(uint64_t value, const struct plain_access *access)
+static unsigned access_size(uint32_t instruction)
 {
-    bool is_unsigned = access->funct3 & 4;
-    return is_unsigned ? low_bytes(value, access->size) : sign_extend(value, access->size);
+    return 1U << (funct3(instruction) & 3);
 }
 
-__attribute__((noinline)) bool exit_fast_access(struct vcpu *vcpu, uint64_t cause)
+static bool is_load(uint32_t instruction)
+{
+    return (instruction & 0x7d) == (OPCODE_LOAD & 0x7d);
+}
+
+static bool is_store(uint32_t instruction)
+{
+    return (instruction & 0x7d) == (OPCODE_STORE & 0x7d);
+}
+
+static unsigned load_register(uint32_t instruction)
+{
+    return instruction >> 7 & 31;
+}
+
+static unsigned store_register(uint32_t instruction)
+{
+    return instruction >> 20 & 31;
+}
+
+static bool is_plain(uint32_t instruction)
+{
+    if (is_load(instruction))
+        return funct3(instruction) != 7 && is_saved(load_register(instruction));
+    return is_store(instruction) && funct3(instruction) <= 3 &&
+           is_saved(store_register(instruction));
+}
+
+static inline __attribute__((always_inline)) void put_loaded(struct vcpu *vcpu,
+                                                             uint32_t instruction, uint64_t value)
+{
+    unsigned number = load_register(instruction);
+    unsigned shift = 64 - (8U << (funct3(instruction) & 3));
+    bool is_unsigned = funct3(instruction) & 4;
+    value <<= shift;
+    if (number != 0)
+        vcpu->arch.x[number] = is_unsigned ? value >> shift : (uint64_t)((int64_t)value >> shift);
+}
+
+static void step_over(const struct vcpu *vcpu, uint32_t instruction)
+{
+    csr_write(CSR_MEPC, vcpu->arch.x[0] + 2 + (instruction & 2));
+}
+
+/* Not inline: reads that change nothing should not pay for its registers. */
+__attribute__((noinline)) static bool reach(struct vcpu *vcpu, struct gpa address,
+                                            uint32_t instruction)
 {
     struct hart *hart = port_hart();
-    struct plain_access access;
-    struct guest_fault fault;
-    struct gpa address;
-    uint32_t instruction;
-    unsigned length;
-    uint64_t value = 0;
-    fast_note(vcpu, cause);
-    if (!identify(hart, vcpu, &instruction, &length) || !decode_plain(instruction, &access) ||
-        !isolation_fault_address(vcpu, &address, &fault))
+    bool write = is_store(instruction);
+    unsigned size = access_size(instruction), number = store_register(instruction);
+    uint64_t value = write && number != 0 ? low_bytes(vcpu->arch.x[number], size) : 0;
+    if (!machine_mmio(vcpu, address, size, write, &value))
         return false;
-    if (access.write && access.data != 0)
-        value = low_bytes(vcpu->arch.x[access.data], access.size);
-    if (!machine_mmio(vcpu, address, access.size, access.write, &value))
-        return false;
-    if (!access.write && access.data != 0)
-        vcpu->arch.x[access.data] = extend(value, &access);
-    csr_write(CSR_MEPC, vcpu->arch.x[0] + length);
+    if (!write)
+        put_loaded(vcpu, instruction, value);
+    step_over(vcpu, instruction);
     interrupt_enter(hart, vcpu);
     return exit_done(hart);
+}
+
+/* After a mere look at a register, no line of the guest's is another. */
+__attribute__((noinline)) bool exit_fast_access(struct vcpu *vcpu, uint64_t cause)
+{
+    struct guest_fault fault;
+    struct gpa address;
+    fast_note(vcpu, cause);
+    uint32_t instruction = identify(port_hart(), vcpu);
+    if (!is_plain(instruction) || !isolation_fault_address(vcpu, &address, &fault))
+        return false;
+    if (is_store(instruction))
+        return reach(vcpu, address, instruction);
+    int64_t value = machine_look(vcpu, address, access_size(instruction));
+    if (value < 0)
+        return reach(vcpu, address, instruction);
+    put_loaded(vcpu, instruction, (uint64_t)value);
+    step_over(vcpu, instruction);
+    return true;
 }

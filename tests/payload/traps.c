@@ -420,6 +420,9 @@ static void device_words(void)
     store_sw(enable, 0x80000000);
     if (load_lwu(enable) == 0x80000000)
         check_equal(load_lw(enable), ~0UL << 31, "mmio.lw.sign");
+    uint64_t next = 0;
+    __asm__ volatile("lw zero, 0(%1)\n\tli %0, 1" : "=&r"(next) : "r"(enable));
+    check_equal(next, 1, "mmio.lw.zero");
     if (have_fp()) {
         store_fsw(enable, 0x40000040);
         check_equal(load_lw(enable), 0x40000040, "mmio.fsw");

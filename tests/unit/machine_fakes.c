@@ -1,5 +1,6 @@
 /* See machine_fakes.h. Linked into each test of the machine as one of its sources. */
 #include "machine_fakes.h"
+#include "devices.h"
 #include "entry.h"
 #include "inject.h"
 #include "isolation.h"
@@ -73,9 +74,35 @@ void fake_type(const char *text)
     fake.input_count += strlen(text);
 }
 
+/* What a look gives is what a read gives, and where there is one, neither changes anything. */
+static bool read_both_ways(uint64_t address, unsigned size, uint64_t *value)
+{
+    static struct machine before;
+    uint64_t lines[CAPSULE_VCPU_MAX];
+    memcpy(&before, fake.capsule.arch.machine, sizeof before);
+    memcpy(lines, fake.lines, sizeof lines);
+    int64_t seen = machine_look(fake_vcpu(0), gpa(address), size);
+    assert_memory_equal(&before, fake.capsule.arch.machine, sizeof before);
+    bool answered = machine_mmio(fake_vcpu(0), gpa(address), size, false, value);
+    if (seen != MACHINE_NO_LOOK) {
+        assert_true(answered);
+        assert_int_equal(seen, *value);
+        assert_memory_equal(&before, fake.capsule.arch.machine, sizeof before);
+        assert_memory_equal(lines, fake.lines, sizeof lines);
+    }
+    return answered;
+}
+
 bool fake_access(uint64_t address, unsigned size, bool write, uint64_t *value)
 {
-    return machine_mmio(fake_vcpu(0), gpa(address), size, write, value);
+    if (!write)
+        return read_both_ways(address, size, value);
+    return machine_mmio(fake_vcpu(0), gpa(address), size, true, value);
+}
+
+int64_t fake_look(uint64_t address, unsigned size)
+{
+    return machine_look(fake_vcpu(0), gpa(address), size);
 }
 
 uint32_t read32(uint64_t address)

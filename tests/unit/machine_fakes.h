@@ -59,6 +59,7 @@ void fake_type(const char *text);
 
 /* An access by hart 0; the read and write of 4 bytes and of 1 must succeed. */
 bool fake_access(uint64_t address, unsigned size, bool write, uint64_t *value);
+int64_t fake_look(uint64_t address, unsigned size);
 uint32_t read32(uint64_t address);
 void write32(uint64_t address, uint32_t value);
 uint8_t read8(uint64_t address);

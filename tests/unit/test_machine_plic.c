@@ -236,6 +236,43 @@ static void test_64_harts(void **state)
     assert_int_equal(read32(CLAIM(SUPERVISOR(63))), 95);
 }
 
+static void test_look(void **state)
+{
+    (void)state;
+    const uint64_t *exits = &fake_vcpu(0)->counts.exits[DIOSIX_EXIT_PLIC];
+    enable(1, 40, 5);
+    write32(THRESHOLD(1), 2);
+    wire(40, true);
+    uint64_t before = *exits;
+    assert_int_equal(fake_look(PRIORITY(40), 4), 5);
+    assert_int_equal(fake_look(PENDING(1), 4), 1U << 8);
+    assert_int_equal(fake_look(ENABLE(1, 1), 4), 1U << 8);
+    assert_int_equal(fake_look(THRESHOLD(1), 4), 2);
+    assert_int_equal(*exits, before + 4);
+    for (unsigned context = 0; context < 6; context++)
+        assert_int_equal(fake_look(CLAIM(context), 4), MACHINE_NO_LOOK);
+    assert_int_equal(fake_look(PRIORITY(40), 1), MACHINE_NO_LOOK);
+    assert_int_equal(fake_look(PRIORITY(40) + 2, 4), MACHINE_NO_LOOK);
+    assert_int_equal(fake_look(MACHINE_PLIC_BASE + MACHINE_PLIC_SIZE, 4), MACHINE_NO_LOOK);
+    assert_int_equal(fake_look(MACHINE_RTC_BASE, 4), MACHINE_NO_LOOK);
+    assert_int_equal(*exits, before + 4);
+    assert_int_equal(read32(CLAIM(1)), 40);
+}
+
+/* All words, there or not: a read is what a look is, and changes nothing but by a claim. */
+static void test_look_everywhere(void **state)
+{
+    (void)state;
+    uint64_t value;
+    enable(3, 95, 5);
+    wire(95, true);
+    for (uint64_t offset = 0; offset < 0x3000; offset += 4)
+        assert_true(fake_access(MACHINE_PLIC_BASE + offset, 4, false, &value));
+    for (uint64_t offset = 0x1f0000; offset < 0x208000; offset += 4)
+        assert_true(fake_access(MACHINE_PLIC_BASE + offset, 4, false, &value));
+    assert_int_equal(fake.lines[1], 0); /* it was claimed */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -255,6 +292,8 @@ int main(void)
         TEST(test_reserved_registers),
         TEST(test_only_words),
         TEST(test_64_harts),
+        TEST(test_look),
+        TEST(test_look_everywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

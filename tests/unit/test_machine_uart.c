@@ -319,6 +319,28 @@ static void test_widths_and_holes(void **state)
     assert_false(fake_access(UART(1), 4, false, &value)); /* misaligned */
 }
 
+static void test_look(void **state)
+{
+    (void)state;
+    const uint64_t *exits = &fake_vcpu(0)->counts.exits[DIOSIX_EXIT_UART], before = *exits;
+    assert_int_equal(fake_look(UART(LSR), 1), 0x60);
+    assert_int_equal(*exits, before + 1);
+    for (unsigned number = DATA; number <= SCR; number++)
+        if (number != LSR)
+            assert_int_equal(fake_look(UART(number), 1), MACHINE_NO_LOOK);
+    assert_int_equal(fake_look(UART(LSR), 2), MACHINE_NO_LOOK); /* misaligned */
+    assert_int_equal(*exits, before + 1);
+    fake_type("x"); /* LSR.DR is to rise, and perhaps a line */
+    assert_int_equal(fake_look(UART(LSR), 1), MACHINE_NO_LOOK);
+    assert_int_equal(read8(UART(LSR)), 0x61);
+    assert_int_equal(fake_look(UART(LSR), 1), 0x61);
+    write8(UART(MCR), 0x10);
+    write8(UART(DATA), '1'); /* an overrun, which a read clears */
+    assert_int_equal(fake_look(UART(LSR), 1), MACHINE_NO_LOOK);
+    assert_int_equal(read8(UART(LSR)), 0x63);
+    assert_int_equal(fake_look(UART(LSR), 1), 0x61);
+}
+
 static void test_machine_reset(void **state)
 {
     (void)state;
@@ -352,6 +374,7 @@ int main(void)
         TEST(test_modem_status_interrupt),
         TEST(test_priority_of_causes),
         TEST(test_widths_and_holes),
+        TEST(test_look),
         TEST(test_machine_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

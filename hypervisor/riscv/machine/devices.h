@@ -106,6 +106,10 @@ bool rtc_access(struct machine *machine, struct mmio *mmio);
 bool syscon_access(struct machine *machine, struct mmio *mmio);
 bool virtio_empty_access(struct machine *machine, struct mmio *mmio);
 
+/* The look of machine_look() for a device that guests poll; counts the exit. No locks held. */
+int64_t uart_look(struct vcpu *vcpu, uint64_t offset);
+int64_t plic_look(struct vcpu *vcpu, uint64_t offset);
+
 bool flash_access(struct machine *machine, struct mmio *mmio);
 
 /* Takes the banks' memory, if the capsule has flash; ERROR_NO_MEMORY. */

@@ -17,24 +17,26 @@ struct device {
     unsigned widths; /* the access sizes that it takes, added up */
     enum diosix_exit exit;
     bool (*access)(struct machine *machine, struct mmio *mmio);
+    int64_t (*look)(struct vcpu *vcpu, uint64_t offset); /* machine_look(); takes the lock itself */
 };
 
 /* The widths are those of QEMU's models of these devices. */
 static const struct device devices[] = {
-    {MACHINE_UART_BASE, MACHINE_UART_SIZE, 1 | 2 | 4 | 8, DIOSIX_EXIT_UART, uart_access},
-    {MACHINE_PLIC_BASE, MACHINE_PLIC_SIZE, 4, DIOSIX_EXIT_PLIC, plic_access},
+    {MACHINE_UART_BASE, MACHINE_UART_SIZE, 1 | 2 | 4 | 8, DIOSIX_EXIT_UART, uart_access, uart_look},
+    {MACHINE_PLIC_BASE, MACHINE_PLIC_SIZE, 4, DIOSIX_EXIT_PLIC, plic_access, plic_look},
     {MACHINE_VIRTIO_BASE, MACHINE_VIRTIO_SIZE *MACHINE_VIRTIO_COUNT, 1 | 2 | 4, DIOSIX_EXIT_VIRTIO,
-     virtio_empty_access},
-    {MACHINE_SYSCON_BASE, MACHINE_SYSCON_SIZE, 2 | 4, DIOSIX_EXIT_SYSCON, syscon_access},
-    {MACHINE_RTC_BASE, MACHINE_RTC_SIZE, 4, DIOSIX_EXIT_RTC, rtc_access},
+     virtio_empty_access, NULL},
+    {MACHINE_SYSCON_BASE, MACHINE_SYSCON_SIZE, 2 | 4, DIOSIX_EXIT_SYSCON, syscon_access, NULL},
+    {MACHINE_RTC_BASE, MACHINE_RTC_SIZE, 4, DIOSIX_EXIT_RTC, rtc_access, NULL},
     {MACHINE_FLASH_BASE, CAPSULE_FLASH_MAX *MACHINE_FLASH_SIZE, 1 | 2 | 4 | 8, DIOSIX_EXIT_FLASH,
-     flash_access},
+     flash_access, NULL},
 };
 
-static const struct device *find_device(uint64_t address, unsigned size)
+static inline __attribute__((always_inline)) const struct device *find_device(uint64_t address,
+                                                                              uint64_t size)
 {
-    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
-        const struct device *device = &devices[i];
+    const struct device *end = devices + sizeof devices / sizeof devices[0];
+    for (const struct device *device = devices; device != end; device++) {
         uint64_t offset = address - device->base; /* wraps below the base */
         if (offset < device->size)
             return size & device->widths && (address & (size - 1)) == 0 ? device : NULL;
@@ -87,6 +89,15 @@ bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool wri
 {
     struct mmio mmio = {.size = size, .write = write, .value = write ? *value : 0};
     return reach(vcpu, address, mmio, NULL, value);
+}
+
+/* Not inline: nothing is kept over the call that ends it. */
+__attribute__((noinline)) int64_t machine_look(struct vcpu *vcpu, struct gpa address, unsigned size)
+{
+    const struct device *device = find_device(address.value, size);
+    if (!device || !device->look)
+        return MACHINE_NO_LOOK;
+    return device->look(vcpu, address.value - device->base);
 }
 
 bool machine_amo(struct vcpu *vcpu, struct gpa address, unsigned size, unsigned funct5,

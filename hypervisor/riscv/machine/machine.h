@@ -47,8 +47,13 @@ struct mmio {
  * address, or not with this size or alignment: the guest gets an access fault. */
 bool machine_mmio(struct vcpu *vcpu, struct gpa address, unsigned size, bool write,
                   uint64_t *value);
-/* The same for an atomic operation (funct5 as decode.h has it): *value is the register's, and what
- * the device held afterwards. */
+/* Reads a register of at most 32 bits whose reading changes nothing: neither the device nor an
+ * interrupt line, so that nothing has to follow. MACHINE_NO_LOOK where machine_mmio() must decide.
+ */
+#define MACHINE_NO_LOOK (-1)
+int64_t machine_look(struct vcpu *vcpu, struct gpa address, unsigned size);
+/* The same as machine_mmio() for an atomic operation (funct5 as decode.h has it): *value is the
+ * register's, and what the device held afterwards. */
 bool machine_amo(struct vcpu *vcpu, struct gpa address, unsigned size, unsigned funct5,
                  uint64_t *value);
 

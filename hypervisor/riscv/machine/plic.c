@@ -118,70 +118,105 @@ static void complete(struct machine *machine, unsigned context, uint32_t source)
     drive_harts(machine);
 }
 
-static void access_priority(struct machine *machine, unsigned source, struct mmio *mmio)
+static void write_priority(struct machine *machine, unsigned source, uint32_t value)
 {
     if (source == 0 || source >= PLIC_SOURCES)
         return;
-    if (mmio->write) {
-        machine->plic.priority[source] = mmio->value & PLIC_PRIORITY_MAX;
-        drive_harts(machine);
-    } else {
-        mmio->value = machine->plic.priority[source];
-    }
+    machine->plic.priority[source] = value & PLIC_PRIORITY_MAX;
+    drive_harts(machine);
 }
 
-static void access_pending(struct machine *machine, unsigned word, struct mmio *mmio)
-{
-    if (!mmio->write && word < PLIC_WORDS)
-        mmio->value = machine->plic.pending[word];
-}
-
-static void access_enable(struct machine *machine, uint64_t offset, struct mmio *mmio)
+/* The word of enable bits at an offset from their base; NULL: no such source or context. */
+static inline __attribute__((always_inline)) uint32_t *find_enable(struct machine *machine,
+                                                                   uint64_t offset)
 {
     uint64_t context = offset / ENABLE_STRIDE;
     unsigned word = (unsigned)(offset % ENABLE_STRIDE / 4);
     if (context >= context_count(machine) || word >= PLIC_WORDS)
+        return NULL;
+    return &machine->plic.enable[context][word];
+}
+
+static void write_enable(struct machine *machine, uint64_t offset, uint32_t value)
+{
+    uint32_t *enable = find_enable(machine, offset);
+    if (enable == NULL)
         return;
-    uint32_t *enable = &machine->plic.enable[context][word];
-    if (mmio->write) {
-        *enable = (uint32_t)mmio->value & (word == 0 ? ~1U : ~0U); /* there is no source 0 */
+    bool first = offset % ENABLE_STRIDE == 0;
+    *enable = first ? value & ~1U : value; /* there is no source 0 */
+    drive_harts(machine);
+}
+
+static void write_context(struct machine *machine, uint64_t offset, uint32_t value)
+{
+    uint64_t context = offset / CONTEXT_STRIDE, reg = offset % CONTEXT_STRIDE;
+    if (context >= context_count(machine))
+        return;
+    if (reg == THRESHOLD) {
+        machine->plic.threshold[context] = value & PLIC_PRIORITY_MAX;
         drive_harts(machine);
-    } else {
-        mmio->value = *enable;
+    } else if (reg == CLAIM) {
+        complete(machine, (unsigned)context, value);
     }
 }
 
-static void access_context(struct machine *machine, uint64_t offset, struct mmio *mmio)
+static void write_register(struct machine *machine, uint64_t offset, uint32_t value)
 {
-    uint64_t context = offset / CONTEXT_STRIDE;
-    if (context >= context_count(machine))
-        return;
-    uint8_t *threshold = &machine->plic.threshold[context];
-    uint64_t reg = offset % CONTEXT_STRIDE;
-    if (reg == THRESHOLD && mmio->write) {
-        *threshold = mmio->value & PLIC_PRIORITY_MAX;
-        drive_harts(machine);
-    } else if (reg == THRESHOLD) {
-        mmio->value = *threshold;
-    } else if (reg == CLAIM && mmio->write) {
-        complete(machine, (unsigned)context, (uint32_t)mmio->value);
-    } else if (reg == CLAIM) {
-        mmio->value = claim(machine, (unsigned)context);
+    if (offset >= CONTEXT_BASE)
+        write_context(machine, offset - CONTEXT_BASE, value);
+    else if (offset >= ENABLE_BASE && offset < ENABLE_END)
+        write_enable(machine, offset - ENABLE_BASE, value);
+    else if (offset < PENDING_BASE)
+        write_priority(machine, (unsigned)(offset - PRIORITY_BASE) / 4, value);
+}
+
+static bool is_claim(const struct machine *machine, uint64_t offset)
+{
+    return offset >= CONTEXT_BASE && offset % CONTEXT_STRIDE == CLAIM &&
+           (offset - CONTEXT_BASE) / CONTEXT_STRIDE < context_count(machine);
+}
+
+/* Those whose reading changes nothing: all but claims. */
+static inline __attribute__((always_inline)) uint32_t read_register(struct machine *machine,
+                                                                    uint64_t offset)
+{
+    const struct plic *plic = &machine->plic;
+    if (offset < 4 * PLIC_SOURCES)
+        return plic->priority[offset / 4]; /* that of source 0 is never written */
+    if (offset >= PENDING_BASE && offset < PENDING_BASE + sizeof plic->pending)
+        return plic->pending[(offset - PENDING_BASE) / 4];
+    if (offset >= ENABLE_BASE && offset < ENABLE_END) {
+        const uint32_t *enable = find_enable(machine, offset - ENABLE_BASE);
+        return enable ? *enable : 0;
     }
+    uint64_t context = (offset - CONTEXT_BASE) / CONTEXT_STRIDE; /* wraps below the base */
+    bool is_threshold = offset % CONTEXT_STRIDE == THRESHOLD && context < context_count(machine);
+    return is_threshold ? plic->threshold[context] : 0;
 }
 
 bool plic_access(struct machine *machine, struct mmio *mmio)
 {
     uint64_t offset = mmio->offset;
-    if (offset >= CONTEXT_BASE)
-        access_context(machine, offset - CONTEXT_BASE, mmio);
-    else if (offset >= ENABLE_BASE && offset < ENABLE_END)
-        access_enable(machine, offset - ENABLE_BASE, mmio);
-    else if (offset >= PENDING_BASE && offset < ENABLE_BASE)
-        access_pending(machine, (unsigned)(offset - PENDING_BASE) / 4, mmio);
-    else if (offset < PENDING_BASE)
-        access_priority(machine, (unsigned)(offset - PRIORITY_BASE) / 4, mmio);
+    if (mmio->write)
+        write_register(machine, offset, (uint32_t)mmio->value);
+    else if (is_claim(machine, offset))
+        mmio->value = claim(machine, (unsigned)((offset - CONTEXT_BASE) / CONTEXT_STRIDE));
+    else
+        mmio->value = read_register(machine, offset);
     return true;
+}
+
+int64_t plic_look(struct vcpu *vcpu, uint64_t offset)
+{
+    struct capsule *capsule = vcpu->capsule;
+    struct machine *machine = capsule->arch.machine;
+    if (is_claim(machine, offset))
+        return MACHINE_NO_LOOK;
+    lock_acquire(&capsule->lock);
+    uint32_t value = read_register(machine, offset);
+    lock_release(&capsule->lock);
+    vcpu_count_exit(vcpu, DIOSIX_EXIT_PLIC);
+    return value;
 }
 
 /* Also lowers what was driven: the vCPUs may be the same ones as before. */

@@ -118,12 +118,18 @@ static void update_interrupt(struct machine *machine)
     plic_set_level(machine, MACHINE_IRQ_UART, interrupt_cause(&machine->uart) != IIR_NONE);
 }
 
-/* Takes what the console has, as far as there is room. In loopback the wire is cut (8.6). */
+/* Is something on the wire? In loopback it is cut (8.6). */
+static bool has_input(const struct machine *machine)
+{
+    return !(machine->uart.mcr & MCR_LOOP) && console_has_input(machine->capsule);
+}
+
+/* Takes what the console has, as far as there is room. */
 static void fill_receiver(struct machine *machine)
 {
     struct uart *uart = &machine->uart;
     uint8_t byte;
-    if (uart->mcr & MCR_LOOP || !console_has_input(machine->capsule))
+    if (!has_input(machine))
         return;
     while (uart->receive.count < depth(uart) && console_read(machine->capsule, &byte, 1) == 1)
         fifo_put(&uart->receive, depth(uart), byte);
@@ -315,6 +321,23 @@ bool uart_access(struct machine *machine, struct mmio *mmio)
         fill_receiver(machine);
     update_interrupt(machine);
     return true;
+}
+
+/* LSR, which is what guests poll. */
+int64_t uart_look(struct vcpu *vcpu, uint64_t offset)
+{
+    struct capsule *capsule = vcpu->capsule;
+    struct machine *machine = capsule->arch.machine;
+    int64_t value = MACHINE_NO_LOOK;
+    if (offset != LSR)
+        return MACHINE_NO_LOOK;
+    lock_acquire(&capsule->lock);
+    if (machine->uart.line_errors == 0 && !has_input(machine))
+        value = read_line_status(&machine->uart);
+    lock_release(&capsule->lock);
+    if (value >= 0)
+        vcpu_count_exit(vcpu, DIOSIX_EXIT_UART);
+    return value;
 }
 
 void uart_event(struct machine *machine)
