@@ -17,7 +17,7 @@ struct vcpu;
 
 #ifdef DEBUG
 
-#define TRACE_SIZE 1024 /* a power of two */
+#define TRACE_SIZE 512 /* a power of two */
 
 struct trace {
     uint64_t next; /* the number of the next entry; the first was 0 */

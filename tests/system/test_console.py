@@ -68,8 +68,8 @@ def test_statistics(isolation):
         machine.expect(re.escape(PROMPT))
         machine.line("top")
         machine.expect(r"harts  0: +\d+\.\d%")
-        machine.expect(r"guest1 +\d+\.\d% .*wfi")
-        machine.expect(r"guest1 +\d+\.\d% .*wfi")  # it is drawn again
+        machine.expect(r"guest1 +\d+\.\d% .*sbi dbcn")
+        machine.expect(r"guest1 +\d+\.\d% .*sbi dbcn")  # it is drawn again
         machine.send("q")
         machine.expect(re.escape(PROMPT))
         machine.line("")
