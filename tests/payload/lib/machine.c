@@ -37,6 +37,14 @@ void machine_discover(void)
 }
 
 /* `f` is looked for among the single letters, `sstc` among the words. */
+uint64_t stimecmp_get(void)
+{
+    uint64_t deadline = UINT64_MAX;
+    if (isa_has("sstc"))
+        __asm__ volatile("csrr %0, 0x14d" : "=r"(deadline)); /* Sstc 1.0.0, 2.1 */
+    return deadline;
+}
+
 bool isa_has(const char *extension)
 {
     const char *isa = fdt_get(cpu_node(NULL), "riscv,isa", NULL);

@@ -207,6 +207,12 @@ extern uint64_t boot_hart;
 extern bool in_diosix;
 void machine_discover(void);
 bool isa_has(const char *extension);
+
+/* What the hart compares time with; UINT64_MAX where the timer is the SBI's alone. With Sstc QEMU
+ * fires early now and then: another vCPU's timer that expires while stimecmp is written leaves STIP
+ * set, though stimecmp is in the future, until the next write. A test that meets an early interrupt
+ * tells by this register whose fault it is. */
+uint64_t stimecmp_get(void);
 /* The value of a word NAME=VALUE in the bootargs, or NULL. */
 const char *argument(const char *name);
 uint64_t argument_number(const char *name, uint64_t otherwise);
