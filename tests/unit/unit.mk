@@ -23,7 +23,8 @@ test_memory_SOURCES := hypervisor/core/lock.c hypervisor/hosted/log.c
 test_pqueue_SOURCES := hypervisor/core/pqueue.c
 $(UNIT)/test_pqueue.d/hypervisor/core/pqueue.o: UNIT_EXTRA := -fsanitize-coverage=trace-pc
 test_error_SOURCES := hypervisor/core/error.c
-test_dmfs_SOURCES := hypervisor/core/dmfs.c hypervisor/core/tree.c
+UNIT_DMFS := $(addprefix hypervisor/core/,dmfs.c dmfs_capsules.c tree.c)
+test_dmfs_SOURCES := $(UNIT_DMFS)
 test_dmfs_LIBS := -lfdt -lz -Wl,--wrap=crc32
 test_loader_SOURCES := hypervisor/core/loader.c
 test_bootargs_SOURCES := hypervisor/core/bootargs.c
@@ -113,7 +114,7 @@ test_capsule_SOURCES := $(UNIT_LIFE)
 test_capsule_LIBS := -lpthread
 test_ownership_SOURCES := $(UNIT_LIFE) hypervisor/core/ownership.c
 test_ownership_LIBS := -lpthread
-test_faults_SOURCES := $(UNIT_LIFE) hypervisor/core/dmfs.c hypervisor/core/tree.c
+test_faults_SOURCES := $(UNIT_LIFE) $(UNIT_DMFS)
 test_faults_CFLAGS := $(UNIT_HOSTED) -DUNIT_DATA='"$(UNIT_DATA)"'
 test_faults_LIBS := -lpthread -lfdt -lz
 $(UNIT)/test_faults: | $(UNIT_DATA)/faults.dmfs

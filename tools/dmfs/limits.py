@@ -1,6 +1,6 @@
 """What an image may hold: the hypervisor has the same limits."""
 
-# Limits that the hypervisor has too: hypervisor/core/capsule.h, dmfs.c, loader.h, diosix/abi.h.
+# Limits that the hypervisor has too: hypervisor/core/capsule.h, dmfs_capsules.c, loader.h, diosix/abi.h.
 CAPSULE_MAX = 64
 VCPU_MAX = 64
 WEIGHT_MAX = 10000

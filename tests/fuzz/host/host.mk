@@ -24,7 +24,7 @@ fuzz_platform_SOURCES := $(filter-out hypervisor/hosted/log.c,$(test_platform_SO
 fuzz_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
 fuzz_platform_RUNS := 600
 
-fuzz_image_SOURCES := hypervisor/core/dmfs.c hypervisor/core/tree.c $(FUZZ_HOST_PLAN) $(FUZZ_HOST_TREE)
+fuzz_image_SOURCES := $(UNIT_DMFS) $(FUZZ_HOST_PLAN) $(FUZZ_HOST_TREE)
 fuzz_image_CFLAGS := $(UNIT_HOSTED) $(UNIT_FDT_CFLAGS)
 fuzz_image_LIBS := -lz
 fuzz_image_RUNS := 1500
