@@ -1,261 +1,30 @@
 /*
  * Where the parts of a capsule go in its RAM.
  *
- * First the kernel is recognised by its first bytes, then its parts become segments, and the blobs
- * too, each at its address; at last the device tree and the initramfs get places between the
- * segments, as near to the end of RAM as possible: kernels grow upwards from their start, and most
- * programs for small machines take the memory just behind themselves for granted.
+ * First the kernel is recognised (kernel.c), then its parts become segments, and the blobs too,
+ * each at its address; at last the device tree and the initramfs get places between the segments,
+ * as near to the end of RAM as possible: kernels grow upwards from their start, and most programs
+ * for small machines take the memory just behind themselves for granted.
  *
  * An ELF program that can move (ET_DYN) keeps the addresses that it was linked for when they are in
  * RAM, and is moved to the start of RAM otherwise. One that cannot (ET_EXEC), and bytes without a
  * header, stay where they belong.
  *
- * Files are not believed: each sum is checked for wrapping past 2^64, each range for being within
- * the file or within RAM. Reasons are constant strings, so a caller may keep them.
- *
- * Nothing is unpacked here: mkdmfs does that when the image is made, so that machine mode runs no
- * decompressor on data from outside, and a restart is a copy.
+ * Each sum is checked for wrapping past 2^64, each range for being within RAM. Reasons are constant
+ * strings, so a caller may keep them.
  */
 #include "loader.h"
 #include "capsule.h"
-#include <string.h>
+#include "kernel.h"
 
-#define FLAT_ADDRESS                                                                               \
-    0x80200000UL /* QEMU's virt starts a supervisor program here: hw/riscv/boot.c */
-#define FLASH_ADDRESS 0x20000000UL /* and here one that is in flash: hw/riscv/virt.c */
+#define FLASH_ADDRESS 0x20000000UL /* QEMU's virt starts here what is in flash: hw/riscv/virt.c */
 
 _Static_assert(LOAD_SEGMENT_MAX == LOAD_ELF_MAX + 1 + CAPSULE_BLOB_MAX, "room for all parts");
-
-/* ELF-64 Object File Format 1.5, figures 2 to 7; machine: RISC-V ELF psABI 1.0, 8.1. */
-#define ELF_CLASS_64      2
-#define ELF_DATA_LSB      1
-#define ELF_VERSION       1
-#define ELF_TYPE_EXEC     2
-#define ELF_TYPE_DYN      3
-#define ELF_MACHINE_RISCV 243
-#define ELF_SEGMENT_LOAD  1
-#define ELF_HEADERS_MAX   128 /* none that boots has more; keeps the work for bad ones small */
-
-struct elf_header {
-    uint8_t magic[4], class, data, ident_version, ident_rest[9];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, phoff, shoff;
-    uint32_t flags;
-    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-_Static_assert(sizeof(struct elf_header) == 64, "as in the file");
-
-struct elf_segment {
-    uint32_t type, flags;
-    uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-_Static_assert(sizeof(struct elf_segment) == 56, "as in the file");
-
-/* Linux, Documentation/arch/riscv/boot-image-header.rst. */
-struct linux_header {
-    uint32_t code[2];
-    uint64_t text_offset, image_size, flags;
-    uint32_t version, reserved;
-    uint64_t reserved2, magic;
-    uint8_t magic2[4];
-    uint32_t reserved3;
-};
-_Static_assert(sizeof(struct linux_header) == 64, "as in the file");
-#define LINUX_FLAG_BIG_ENDIAN 1
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the structures above are little-endian");
-
-enum kernel_kind {
-    KERNEL_ELF,
-    KERNEL_LINUX,
-    KERNEL_FLAT,
-    KERNEL_NONE /* what is in flash starts */
-};
-
-/* A kernel that has been looked at. */
-struct kernel {
-    const struct blob *blob;
-    enum kernel_kind kind;
-    struct elf_header elf;
-    struct linux_header header;
-    uint64_t flat_address;
-    /* of an ELF: the physical addresses that it was linked for */
-    uint64_t lowest, end;
-};
 
 /* RAM as the guest sees it: [base, end). */
 struct ram {
     uint64_t base, end;
 };
-
-static enum error reject(const char **reason, const char *text)
-{
-    *reason = text;
-    return ERROR_BAD_IMAGE;
-}
-
-static bool starts_with(const struct blob *blob, size_t offset, const char *bytes, size_t count)
-{
-    return blob->size >= offset + count &&
-           memcmp((const char *)blob->data + offset, bytes, count) == 0;
-}
-
-/* --- ELF --- */
-
-static struct elf_segment elf_segment(const struct kernel *kernel, unsigned index)
-{
-    struct elf_segment segment;
-
-    memcpy(&segment, (const char *)kernel->blob->data + kernel->elf.phoff + index * sizeof(segment),
-           sizeof(segment));
-    return segment;
-}
-
-static bool elf_is_loaded(const struct elf_segment *segment)
-{
-    return segment->type == ELF_SEGMENT_LOAD && segment->memsz > 0;
-}
-
-static const char *elf_header_fault(const struct kernel *kernel)
-{
-    const struct elf_header *elf = &kernel->elf;
-    size_t size = kernel->blob->size;
-
-    if (elf->class != ELF_CLASS_64 || elf->data != ELF_DATA_LSB)
-        return "an ELF file, but not a 64-bit little-endian one";
-    if (elf->ident_version != ELF_VERSION || elf->version != ELF_VERSION)
-        return "an ELF file of an unknown version";
-    if (elf->machine != ELF_MACHINE_RISCV)
-        return "an ELF file for another processor than RISC-V";
-    if (elf->type != ELF_TYPE_EXEC && elf->type != ELF_TYPE_DYN)
-        return "an ELF file that is not linked into a program";
-    if (elf->entry % 2)
-        return "the ELF file's entry point is at an odd address";
-    if (elf->phnum == 0)
-        return "the ELF file has no program headers";
-    if (elf->phnum > ELF_HEADERS_MAX)
-        return "the ELF file has more than 128 program headers";
-    if (elf->phentsize != sizeof(struct elf_segment))
-        return "the ELF file's program headers are not of 56 bytes";
-    if (elf->phoff > size || size - elf->phoff < elf->phnum * sizeof(struct elf_segment))
-        return "the ELF file's program headers lie beyond its end";
-    return NULL;
-}
-
-static const char *elf_segment_fault(const struct elf_segment *segment, size_t file_size)
-{
-    if (segment->filesz > segment->memsz)
-        return "a segment of the ELF file is larger in the file than in memory";
-    if (segment->offset > file_size || file_size - segment->offset < segment->filesz)
-        return "a segment of the ELF file lies beyond its end";
-    if (segment->paddr > UINT64_MAX - segment->memsz ||
-        segment->vaddr > UINT64_MAX - segment->memsz)
-        return "a segment of the ELF file wraps past the end of the address space";
-    return NULL;
-}
-
-/* Checks every segment and finds out what addresses they take together. */
-static enum error elf_check(struct kernel *kernel, const char **reason)
-{
-    const char *fault;
-    unsigned loaded = 0;
-
-    if (kernel->blob->size < sizeof(kernel->elf))
-        return reject(reason, "an ELF file that ends within its header");
-    memcpy(&kernel->elf, kernel->blob->data, sizeof(kernel->elf));
-    fault = elf_header_fault(kernel);
-    kernel->lowest = UINT64_MAX;
-    kernel->end = 0;
-    for (unsigned i = 0; !fault && i < kernel->elf.phnum; i++) {
-        struct elf_segment segment = elf_segment(kernel, i);
-
-        if (!elf_is_loaded(&segment))
-            continue;
-        fault = elf_segment_fault(&segment, kernel->blob->size);
-        loaded++;
-        if (segment.paddr < kernel->lowest)
-            kernel->lowest = segment.paddr;
-        if (segment.paddr + segment.memsz > kernel->end)
-            kernel->end = segment.paddr + segment.memsz;
-    }
-    if (fault)
-        return reject(reason, fault);
-    if (loaded == 0)
-        return reject(reason, "the ELF file has no loadable segment");
-    if (loaded > LOAD_ELF_MAX)
-        return reject(reason, "the ELF file has more than 15 loadable segments");
-    return OK;
-}
-
-/* --- recognising a kernel --- */
-
-static const char *packed_format(const struct blob *blob)
-{
-    if (starts_with(blob, 0, "\x1f\x8b", 2))
-        return "compressed with gzip; mkdmfs unpacks it";
-    if (starts_with(blob, 0, "\x28\xb5\x2f\xfd", 4))
-        return "compressed with zstd; mkdmfs unpacks it";
-    if (starts_with(blob, 0,
-                    "\xfd"
-                    "7zXZ",
-                    5))
-        return "compressed with xz; mkdmfs unpacks it";
-    if (starts_with(blob, 0, "MZ", 2) && starts_with(blob, 4, "zimg", 4))
-        return "compressed, an EFI zboot program; mkdmfs unpacks it";
-    return NULL;
-}
-
-static enum error kernel_check_linux(struct kernel *kernel, const char **reason)
-{
-    kernel->kind = KERNEL_LINUX;
-    memcpy(&kernel->header, kernel->blob->data, sizeof(kernel->header));
-    if (kernel->header.flags & LINUX_FLAG_BIG_ENDIAN)
-        return reject(reason, "a big-endian Linux Image");
-    if (kernel->header.text_offset % 4)
-        return reject(reason, "the Linux Image's text_offset is not a multiple of 4");
-    return OK;
-}
-
-static enum error kernel_check_flat(struct kernel *kernel, uint64_t load, const char **reason)
-{
-    kernel->kind = KERNEL_FLAT;
-    kernel->flat_address = load ? load : FLAT_ADDRESS;
-    if (kernel->flat_address % 2)
-        return reject(reason, "the load address is odd");
-    if (kernel->flat_address > UINT64_MAX - kernel->blob->size)
-        return reject(reason, "it would wrap past the end of the address space");
-    return OK;
-}
-
-static enum error kernel_check(const struct capsule_config *config, struct kernel *kernel,
-                               const char **reason)
-{
-    const struct blob *blob = &config->kernel;
-    const char *format;
-
-    *kernel = (struct kernel){.blob = blob};
-    if (!blob->data && config->flash[0].data) {
-        kernel->kind = KERNEL_NONE;
-        return OK;
-    }
-    if (!blob->data || blob->size == 0)
-        return reject(reason, "there is none");
-    format = packed_format(blob);
-    if (format)
-        return reject(reason, format);
-    if (starts_with(blob, 0,
-                    "\x7f"
-                    "ELF",
-                    4)) {
-        kernel->kind = KERNEL_ELF;
-        return elf_check(kernel, reason);
-    }
-    if (blob->size >= sizeof(kernel->header) &&
-        starts_with(blob, offsetof(struct linux_header, magic2), "RSC\x05", 4))
-        return kernel_check_linux(kernel, reason);
-    return kernel_check_flat(kernel, config->load, reason);
-}
 
 static uint64_t lowest_blob(const struct capsule_config *config)
 {
@@ -337,7 +106,7 @@ static enum error add_segment(struct load_plan *plan, struct ram ram, struct loa
         return ERROR_NO_MEMORY;
     }
     if (overlapping(plan, segment.start.value, segment.size))
-        return reject(reason, "two segments of the ELF file overlap");
+        return kernel_reject(reason, "two segments of the ELF file overlap");
     insert_segment(plan, segment);
     return OK;
 }
@@ -351,18 +120,19 @@ static enum error elf_entry(const struct kernel *kernel, uint64_t moved, struct 
 
     for (int physical = 0; physical <= 1; physical++) {
         for (unsigned i = 0; i < kernel->elf.phnum; i++) {
-            struct elf_segment segment = elf_segment(kernel, i);
+            struct elf_segment segment;
+            bool loaded = kernel_segment(kernel, i, &segment);
             uint64_t start = physical ? segment.paddr : segment.vaddr;
 
-            if (elf_is_loaded(&segment) && entry >= start && entry - start < segment.memsz) {
+            if (loaded && entry >= start && entry - start < segment.memsz) {
                 plan->entry = gpa(segment.paddr + moved + (entry - start));
                 return plan->entry.value % 2 == 0
                            ? OK
-                           : reject(reason, "the ELF file's entry point is odd");
+                           : kernel_reject(reason, "the ELF file's entry point is odd");
             }
         }
     }
-    return reject(reason, "the ELF file's entry point lies in no loadable segment");
+    return kernel_reject(reason, "the ELF file's entry point lies in no loadable segment");
 }
 
 /* How far a program is moved from where it was linked, modulo 2^64. */
@@ -385,10 +155,10 @@ static enum error plan_elf(const struct kernel *kernel, struct ram ram, struct l
         return ERROR_NO_MEMORY;
     }
     for (unsigned i = 0; i < kernel->elf.phnum; i++) {
-        struct elf_segment segment = elf_segment(kernel, i);
+        struct elf_segment segment;
         enum error error;
 
-        if (!elf_is_loaded(&segment))
+        if (!kernel_segment(kernel, i, &segment))
             continue;
         error = add_segment(plan, ram,
                             (struct load_segment){gpa(segment.paddr + moved), segment.memsz,
@@ -419,7 +189,7 @@ static enum error plan_linux(const struct kernel *kernel, struct ram ram, struct
     if (size < kernel->blob->size)
         size = kernel->blob->size;
     if (kernel->header.text_offset > UINT64_MAX - first_megapage(ram))
-        return reject(reason, "the Linux Image's text_offset is beyond the address space");
+        return kernel_reject(reason, "the Linux Image's text_offset is beyond the address space");
     return plan_whole(kernel->blob, first_megapage(ram) + kernel->header.text_offset, size, ram,
                       plan, reason);
 }
@@ -455,7 +225,7 @@ static enum error plan_blobs(const struct capsule_config *config, struct ram ram
             return ERROR_NO_MEMORY;
         }
         if (overlapping(plan, address, blob->size))
-            return reject(reason, "a blob overlaps the kernel or another blob");
+            return kernel_reject(reason, "a blob overlaps the kernel or another blob");
         insert_segment(plan,
                        (struct load_segment){gpa(address), blob->size, blob->data, blob->size});
     }

@@ -119,7 +119,7 @@ def reader(tmp_path_factory):
     subprocess.run([os.environ.get("UNIT_CC", "gcc"), "-std=gnu17", "-g", "-fsanitize=address,undefined",
                     "-Iinclude", "-iquote", "hypervisor/core", "-iquote", "hypervisor/hosted",
                     "tests/unit/dmfs_list.c", "hypervisor/core/dmfs.c", "hypervisor/core/dmfs_capsules.c",
-                    "hypervisor/core/tree.c", "hypervisor/core/loader.c",
+                    "hypervisor/core/tree.c", "hypervisor/core/loader.c", "hypervisor/core/kernel.c",
                     "-lfdt", "-lz", "-o", program], cwd=TOP, check=True)
 
     def read(path):

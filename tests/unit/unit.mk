@@ -26,7 +26,7 @@ test_error_SOURCES := hypervisor/core/error.c
 UNIT_DMFS := $(addprefix hypervisor/core/,dmfs.c dmfs_capsules.c tree.c)
 test_dmfs_SOURCES := $(UNIT_DMFS)
 test_dmfs_LIBS := -lfdt -lz -Wl,--wrap=crc32
-test_loader_SOURCES := hypervisor/core/loader.c
+test_loader_SOURCES := hypervisor/core/loader.c hypervisor/core/kernel.c
 test_bootargs_SOURCES := hypervisor/core/bootargs.c
 
 
@@ -99,7 +99,7 @@ test_decode_SOURCES := hypervisor/riscv/decode.c
 test_decode_CFLAGS := -iquote hypervisor/riscv
 
 # The whole life of capsules on simulated harts.
-UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched trace cap placement capsule loader memory lock pqueue error console service ring log) \
+UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched trace cap placement capsule loader kernel memory lock pqueue error console service ring log) \
 	hypervisor/hosted/port.c tests/unit/simulation.c
 test_sched_SOURCES := $(UNIT_LIFE)
 test_sched_LIBS := -lpthread

@@ -18,7 +18,7 @@ FUZZ_HOST_CFLAGS := -std=gnu17 -O2 -g -fno-pie -fno-omit-frame-pointer -Wall -We
 	$(FUZZ_HOST_SANITIZE) -fsanitize=fuzzer-no-link -Iinclude -iquote hypervisor/core
 FUZZ_HOST_OF_ALL := tests/fuzz/host/fuzz.c
 FUZZ_HOST_TREE := tests/fuzz/host/tree.c $(UNIT_FDT)
-FUZZ_HOST_PLAN := hypervisor/core/loader.c tests/fuzz/host/plan.c
+FUZZ_HOST_PLAN := hypervisor/core/loader.c hypervisor/core/kernel.c tests/fuzz/host/plan.c
 
 fuzz_platform_SOURCES := $(filter-out hypervisor/hosted/log.c,$(test_platform_SOURCES)) $(FUZZ_HOST_TREE)
 fuzz_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
