@@ -188,24 +188,33 @@ static void *place_for_image(size_t size)
     return hpa_pointer(to);
 }
 
-/* Does the device tree, which stays, lie in these pages? */
-static bool holds_fdt(uint64_t start, uint64_t end)
+/* Of these pages those that are the hypervisor's. */
+static void give_back(uint64_t start, uint64_t end)
 {
-    uint64_t fdt = (uintptr_t)platform_fdt();
-    return fdt < end && fdt + fdt_totalsize(platform_fdt()) > start;
+    while (start < end) {
+        struct memory_extent extent = memory_lookup(hpa(start));
+        uint64_t stop = extent.size == 0 ? start + PAGE_SIZE : extent.base.value + extent.size;
+        if (stop > end)
+            stop = end;
+        if (extent.owner == MEMORY_HYPERVISOR)
+            memory_free(hpa(start), stop - start, MEMORY_HYPERVISOR);
+        start = stop;
+    }
 }
 
-/* All pages that the image lies in were reserved for it; those at its ends it may share. */
-static void give_back(const void *bytes, size_t size)
+static void give_back_image(const void *bytes, size_t size)
 {
-    uint64_t start = align_down((uintptr_t)bytes, PAGE_SIZE);
-    uint64_t end = align_up((uintptr_t)bytes + size, PAGE_SIZE);
-    if (holds_fdt(start, end)) {
-        start = align_up((uintptr_t)bytes, PAGE_SIZE);
-        end = align_down((uintptr_t)bytes + size, PAGE_SIZE);
-    }
-    if (start < end)
-        memory_free(hpa(start), end - start, MEMORY_HYPERVISOR);
+    give_back(align_down((uintptr_t)bytes, PAGE_SIZE),
+              align_up((uintptr_t)bytes + size, PAGE_SIZE));
+}
+
+/* Once all has been read from it. If it shares a page with the passed image, it stays. */
+static void give_back_tree(void)
+{
+    uint64_t start = align_down((uintptr_t)platform_fdt(), PAGE_SIZE), image, size;
+    uint64_t end = align_up((uintptr_t)platform_fdt() + fdt_totalsize(platform_fdt()), PAGE_SIZE);
+    if (!platform_initrd(&image, &size) || image >= end || image + size <= start)
+        give_back(start, end);
 }
 
 static void move_image(struct dmfs *image, size_t size)
@@ -215,7 +224,7 @@ static void move_image(struct dmfs *image, size_t size)
     if (place == NULL)
         return;
     dmfs_moved(image, memcpy(place, bytes, size));
-    give_back(bytes, size);
+    give_back_image(bytes, size);
 }
 
 /* The image that a boot loader passed replaces the built-in one, unless it is damaged. */
@@ -248,7 +257,7 @@ static bool open_image(struct dmfs *image)
 {
     if (!open_passed_image(image))
         return open_builtin_image(image);
-    give_back(dmfs_start, (size_t)(dmfs_end - dmfs_start));
+    give_back_image(dmfs_start, (size_t)(dmfs_end - dmfs_start));
     return true;
 }
 
@@ -327,6 +336,7 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     ownership_begin();
     boot_hart.arch.polls_serial = serial_needs_poll();
     bootargs_parse(platform_bootargs());
+    give_back_tree();
     faults_boot_begins();
     log_info("Diosix %s, implementation 5 of the SBI", DIOSIX_VERSION);
     gather_harts();

@@ -76,6 +76,25 @@ static void reserve_entries(void)
     }
 }
 
+/* The whole pages of what we need ourselves, or all pages that it has a part in. */
+static void reserve_own(uint64_t start, uint64_t size, bool whole)
+{
+    uint64_t end = start + size;
+
+    if (whole) {
+        start = align_up(start, PAGE_SIZE);
+        end = align_down(end, PAGE_SIZE);
+    }
+    if (start < end)
+        memory_reserve(hpa(start), end - start, MEMORY_HYPERVISOR);
+}
+
+static void reserve_tree_and_initrd(bool whole)
+{
+    reserve_own((uintptr_t)tree, fdt_totalsize(tree), whole);
+    reserve_own(initrd_start, initrd_size, whole);
+}
+
 static bool read_memory(void)
 {
     int node, reserved = tree_find_child(tree, 0, "reserved-memory", 15);
@@ -85,11 +104,9 @@ static bool read_memory(void)
         if (is_memory(node))
             each_region(node, memory_add);
     }
-    /* What has two owners stays with the first: first what we need ourselves, so that it can be
-     * given back, and last what firmware keeps. */
-    memory_reserve(hpa_of(tree), fdt_totalsize(tree), MEMORY_HYPERVISOR);
-    if (initrd_size > 0)
-        memory_reserve(hpa(initrd_start), initrd_size, MEMORY_HYPERVISOR);
+    /* What has two owners stays with the first. Firmware may reserve what it passes us, too; that
+     * is ours, so that it can be given back. Not so the pages at its ends, if they hold more. */
+    reserve_tree_and_initrd(true);
     reserve_entries();
     if (reserved >= 0) {
         tree_for_each_child(node, tree, reserved)
@@ -98,6 +115,7 @@ static bool read_memory(void)
                 each_region(node, reserve);
         }
     }
+    reserve_tree_and_initrd(false);
     return memory_owned(MEMORY_FREE) > 0;
 }
 

@@ -26,9 +26,11 @@ unsigned platform_hart_count(void);
 const struct platform_hart *platform_hart(unsigned index);
 
 uint64_t platform_timebase(void);    /* ticks a second of mtime and the time CSR; never 0 */
-const char *platform_bootargs(void); /* "" when there are none */
+const char *platform_bootargs(void); /* in the tree; "" when there are none */
+/* Where the tree is, which nothing here needs any more. Like the initrd it lies in memory that is
+ * the hypervisor's, but for pages at its ends that firmware needs, too. */
 const void *platform_fdt(void);
-/* The initrd that a boot loader passed. It lies in memory that is the hypervisor's. */
+/* The initrd that a boot loader passed. */
 bool platform_initrd(uint64_t *start, uint64_t *size);
 
 /* What all harts that run guests were found to have. Call it before the first guest's device tree

@@ -306,7 +306,9 @@ static void test_board_memory(void **state)
     assert_true(platform_initrd(&initrd, &size));
     assert_int_equal(initrd, 0x84000000);
     assert_int_equal(size, 0x100001);
-    assert_int_equal(memory_lookup(hpa(0x84100000)).owner, MEMORY_HYPERVISOR);
+    assert_int_equal(memory_lookup(hpa(0x84000000)).owner, MEMORY_HYPERVISOR);
+    assert_int_equal(memory_lookup(hpa(0x840ff000)).owner, MEMORY_HYPERVISOR);
+    assert_int_equal(memory_lookup(hpa(0x84100000)).owner, MEMORY_RESERVED); /* not ours alone */
     assert_int_equal(memory_lookup(hpa(0x84101000)).owner, MEMORY_FREE);
     assert_int_equal(memory_lookup(hpa(0x8001ffff)).owner, MEMORY_RESERVED);
     assert_int_equal(memory_lookup(hpa(0x87f00000)).owner, MEMORY_RESERVED);
