@@ -165,6 +165,20 @@ static enum error take_vcpus(struct capsule *capsule)
     return OK;
 }
 
+/* It outlives the capsule's ends, for what it printed may be read later. */
+static enum error take_output_ring(struct capsule *capsule)
+{
+    if (!console_needs_output(capsule))
+        return OK;
+    uint8_t *bytes = memory_alloc_pages(CONSOLE_OUTPUT_SIZE);
+    if (bytes == NULL) {
+        log_error("capsule %s: no memory for what it prints", capsule->config.name);
+        return ERROR_NO_MEMORY;
+    }
+    console_set_output(capsule, bytes);
+    return OK;
+}
+
 static void release(struct capsule *capsule)
 {
     service_unregister(capsule);
@@ -187,6 +201,8 @@ static enum error take(struct capsule *capsule)
         error = port_capsule_create(capsule);
     if (error == OK)
         error = take_vcpus(capsule);
+    if (error == OK)
+        error = take_output_ring(capsule);
     if (error != OK)
         release(capsule);
     return error;

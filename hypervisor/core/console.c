@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#define SERIAL_INPUT_SIZE 4096
+#define SERIAL_INPUT_SIZE 2048
 #define CHUNK             128
 
 static struct lock lock = LOCK_INITIALIZER(LOCK_CONSOLE);
@@ -63,8 +63,21 @@ void console_init_capsule(struct capsule *capsule)
 {
     struct capsule_console *console = &capsule->console;
 
-    ring_init(&console->output, console->output_bytes, CONSOLE_OUTPUT_SIZE);
     ring_init(&console->input, console->input_bytes, CONSOLE_INPUT_SIZE);
+}
+
+bool console_needs_output(const struct capsule *capsule)
+{
+    bool console_exists = false;
+
+    for (unsigned i = 0; i < capsule_count; i++)
+        console_exists |= is_console(capsules[i]);
+    return console_exists && !is_console(capsule) && capsule->console.output.size == 0;
+}
+
+void console_set_output(struct capsule *capsule, uint8_t *bytes)
+{
+    ring_init(&capsule->console.output, bytes, CONSOLE_OUTPUT_SIZE);
 }
 
 /* What was printed while there was a service comes first. Holding LOCK_CONSOLE. */

@@ -22,11 +22,15 @@
 struct capsule;
 
 struct capsule_console {
-    struct ring output, input;
-    uint8_t output_bytes[CONSOLE_OUTPUT_SIZE], input_bytes[CONSOLE_INPUT_SIZE];
+    struct ring output, input; /* `output` has no buffer where nobody would read it */
+    uint8_t input_bytes[CONSOLE_INPUT_SIZE];
 };
 
 void console_init_capsule(struct capsule *capsule);
+/* Will there be a service that reads what the capsule prints, and has it no ring for that yet? */
+bool console_needs_output(const struct capsule *capsule);
+/* Gives it one, of CONSOLE_OUTPUT_SIZE bytes, for good. */
+void console_set_output(struct capsule *capsule, uint8_t *bytes);
 
 /* A guest prints; returns how many bytes were taken. May hold its capsule's lock. */
 size_t console_write(struct capsule *capsule, const uint8_t *bytes, size_t count);

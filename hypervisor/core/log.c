@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOG_SIZE 16384
+#define LOG_SIZE 8192
 #define LINE_MAX 256 /* with its time stamp; the rest of a longer line is cut off */
 
 #define RED   "\033[31m" /* ECMA-48, 8.3.117 SGR */

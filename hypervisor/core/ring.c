@@ -67,7 +67,7 @@ size_t ring_peek(const struct ring *ring, uint8_t *bytes, size_t count)
         count = used;
     size_t first = before_end(ring, tail, count);
 
-    if (bytes) {
+    if (bytes && count) { /* there may be no buffer */
         memcpy(bytes, ring->buffer + (tail & (ring->size - 1)), first);
         memcpy(bytes + first, ring->buffer, count - first);
     }

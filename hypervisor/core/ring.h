@@ -12,7 +12,7 @@
 
 struct ring {
     uint8_t *buffer;
-    uint32_t size;               /* a power of two */
+    uint32_t size;               /* a power of two; 0: no buffer, nothing goes in or out */
     _Atomic uint32_t head, tail; /* free-running; head - tail bytes are stored */
 };
 

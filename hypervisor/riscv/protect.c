@@ -59,7 +59,8 @@ extern char hypervisor_start[], text_end[], rodata_end[];
 
 static struct memory_range guests[MEMORY_GUEST_RANGES];
 
-/* What the hypervisor will take for a capsule's life, at most: G-stage tables, devices, vCPUs. */
+/* What the hypervisor will take for a capsule's life, at most: G-stage tables, devices, a
+ * ring for its output, vCPUs. */
 static uint64_t needed_for(const struct capsule_config *config)
 {
     uint64_t vcpu = align_up(sizeof(struct vcpu) + port_vcpu_extra(), PAGE_SIZE);

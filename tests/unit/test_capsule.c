@@ -433,6 +433,43 @@ static void test_a_start_that_fails_takes_nothing(void **state)
     assert_int_equal(capsule->state, CAPSULE_STOPPED);
 }
 
+/* Room for what a guest prints, if somebody may read it: from its first start on. */
+static void test_a_ring_for_output_where_there_is_a_console(void **state)
+{
+    (void)state;
+    struct capsule *alone = create(1, 0);
+
+    assert_int_equal(capsule_start(alone), OK);
+    assert_int_equal(alone->console.output.size, 0);
+    struct capsule *console = create(1, DIOSIX_PROPERTY_SERVICE_CONSOLE);
+    struct capsule *guest = create(1, 0);
+
+    assert_int_equal(capsule_start(console), OK);
+    assert_int_equal(console->console.output.size, 0);
+    uint64_t before = memory_owned(MEMORY_HYPERVISOR);
+
+    assert_int_equal(capsule_start(guest), OK);
+    assert_int_equal(guest->console.output.size, CONSOLE_OUTPUT_SIZE);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(capsule_stop(guest), OK);
+        assert_int_equal(memory_owned(MEMORY_HYPERVISOR), before + CONSOLE_OUTPUT_SIZE);
+        assert_int_equal(capsule_start(guest), OK);
+    }
+    /* There is none for it: it does not start, and takes nothing. */
+    struct capsule *late = create(1, 0);
+
+    for (unsigned n = 1;; n++) {
+        before = memory_owned(MEMORY_FREE);
+        memory_fail(n);
+        if (capsule_start(late) == OK)
+            break;
+        assert_int_equal(memory_owned(MEMORY_FREE), before);
+        assert_int_equal(late->console.output.size, 0);
+    }
+    assert_true(memory_fail(0) > 0);
+    assert_int_equal(late->console.output.size, CONSOLE_OUTPUT_SIZE);
+}
+
 static void test_without_a_device_tree_it_does_not_run(void **state)
 {
     (void)state;
@@ -498,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup(test_ten_thousand_restarts_leak_nothing, setup),
         cmocka_unit_test_setup(test_restarts_under_load_leak_nothing, setup),
         cmocka_unit_test_setup(test_a_start_that_fails_takes_nothing, setup),
+        cmocka_unit_test_setup(test_a_ring_for_output_where_there_is_a_console, setup),
         cmocka_unit_test_setup(test_without_a_device_tree_it_does_not_run, setup),
         cmocka_unit_test_setup(test_the_machine_goes_off_with_the_last_capsule, setup),
         cmocka_unit_test_setup(test_capsules_without_end, setup),

@@ -22,6 +22,8 @@ void service_notify(uint64_t events)
 
 static int setup(void **state)
 {
+    static uint8_t rings[3][CONSOLE_OUTPUT_SIZE];
+
     (void)state;
     hosted_reset();
     memset(&hart, 0, sizeof(hart));
@@ -34,6 +36,7 @@ static int setup(void **state)
         made[i].lock = (struct lock)LOCK_INITIALIZER(LOCK_CAPSULE);
         made[i].state = CAPSULE_RUNNING;
         console_init_capsule(&made[i]);
+        console_set_output(&made[i], rings[i]);
     }
     made[0].config.is_service = true;
     made[0].config.properties = DIOSIX_PROPERTY_SERVICE_CONSOLE;

@@ -163,7 +163,7 @@ static void test_oldest_lines_make_room(void **state)
     assert_memory_equal(text, "[    0.000000] event ", 21); /* a whole line comes first */
     assert_null(strstr(text, "event 100."));
     assert_non_null(strstr(text, "event 999.\n"));
-    assert_true(strlen(text) > 16384 - 64 && strlen(text) <= 16384);
+    assert_true(strlen(text) > 8192 - 64 && strlen(text) <= 8192);
     assert_false(shown);
 }
 

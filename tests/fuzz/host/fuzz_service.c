@@ -237,6 +237,8 @@ static void step(struct input *input)
 
 static void set_up(uint64_t properties)
 {
+    static uint8_t rings[CAPSULES][CONSOLE_OUTPUT_SIZE];
+
     fuzz_reset();
     hosted_reset();
     hart = (struct hart){0};
@@ -250,6 +252,7 @@ static void set_up(uint64_t properties)
         vcpus[i] = (struct vcpu){.capsule = &made[i]};
         made[i].vcpus[0] = &vcpus[i];
         console_init_capsule(&made[i]);
+        console_set_output(&made[i], rings[i]);
     }
     made[0].config.properties = properties;
     ram = calloc(1, RAM_SIZE);
