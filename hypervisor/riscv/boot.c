@@ -37,8 +37,6 @@ extern char boot_stack_low[], boot_stack_high[];
 extern _Atomic uint32_t boot_gate;  /* open: harts[] is complete, come in */
 static _Atomic uint32_t start_gate; /* open: features are settled, run guests */
 
-static struct hart_features common;
-
 __attribute__((noreturn)) static void run_hart(struct hart *hart)
 {
     stack_paint(hart);
@@ -130,9 +128,9 @@ static void settle_features(void)
         if (!hart_takes_guests(harts[i]))
             continue;
         if (first == NULL)
-            common = *(first = features);
+            features_common = *(first = features);
         if (features_fit(first, features)) {
-            features_intersect(&common, features);
+            features_intersect(&features_common, features);
         } else {
             harts[i]->runs_guests = false;
             log_error("hart %lu has other registers than the first, so it runs no guests",
@@ -142,8 +140,8 @@ static void settle_features(void)
     if (first == NULL)
         panic("no hart has supervisor mode, so none can run a guest");
     for (unsigned i = 0; i < hart_count; i++)
-        harts[i]->arch.features.sstc = common.sstc;
-    platform_set_hart_features(&common);
+        harts[i]->arch.features.sstc = features_common.sstc;
+    platform_set_hart_features(&features_common);
 }
 
 static void report_harts(void)
@@ -154,9 +152,10 @@ static void report_harts(void)
         maintenance += !harts[i]->runs_guests && atomic_load(&harts[i]->online);
     }
     log_info("%u hart%s for guests, %u for maintenance: %s%s%s%s%s%u PMP entries", guests,
-             guests == 1 ? "" : "s", maintenance, common.h ? "H, " : "no H, ",
-             common.sstc ? "Sstc, " : "", common.d ? "FP, " : "", common.v ? "vector, " : "",
-             common.smepmp ? "Smepmp, " : "", common.pmp_entries);
+             guests == 1 ? "" : "s", maintenance, features_common.h ? "H, " : "no H, ",
+             features_common.sstc ? "Sstc, " : "", features_common.d ? "FP, " : "",
+             features_common.v ? "vector, " : "", features_common.smepmp ? "Smepmp, " : "",
+             features_common.pmp_entries);
     log_debug("the serial port interrupts by %s", platform_serial_controller());
     log_info("isolation: %s; %lu MiB of memory are free", isolation_name(),
              memory_owned(MEMORY_FREE) >> 20);
@@ -341,7 +340,7 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     log_info("Diosix %s, implementation 5 of the SBI", DIOSIX_VERSION);
     gather_harts();
     settle_features();
-    isolation_choose(&common, bootargs.force_pmp);
+    isolation_choose(&features_common, bootargs.force_pmp);
     start_capsules();
     faults_boot_ends();
     atomic_store(&start_gate, 1);

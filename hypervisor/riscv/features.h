@@ -9,6 +9,10 @@
  * silent. */
 void features_probe(struct hart_features *features, void *scratch);
 
+/* What every hart that runs guests has, once boot has found that out. The hart that boots may be
+ * one that runs none, and have less or more: what is made for guests goes by this. */
+extern struct hart_features features_common;
+
 /* Can a vCPU that began on a hart with the one run on a hart with the other? */
 bool features_fit(const struct hart_features *one, const struct hart_features *other);
 

@@ -2,6 +2,7 @@
 #include "capsule.h"
 #include "csr.h"
 #include "entry.h"
+#include "features.h"
 #include "log.h"
 #include "machine/devices.h"
 #include "machine/sbi.h"
@@ -14,7 +15,7 @@
 
 size_t port_vcpu_extra(void)
 {
-    return 32 * port_hart()->arch.features.vlenb;
+    return 32 * features_common.vlenb;
 }
 
 /* What OpenSBI-like firmware hands over: supervisor mode, translation and interrupts off, FP and
@@ -22,7 +23,7 @@ size_t port_vcpu_extra(void)
 void vcpu_begin(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
 {
     struct vcpu_arch *arch = &vcpu->arch;
-    bool h = port_hart()->arch.features.h;
+    bool h = features_common.h;
     uint8_t *vector_registers = (uint8_t *)(vcpu + 1);
     memset(arch, 0, offsetof(struct vcpu_arch, interrupts));
     memset(vector_registers, 0, port_vcpu_extra());

@@ -86,6 +86,15 @@ def test_sifive_u():
     assert "4 harts for guests, 1 for maintenance" in text
 
 
+def test_maintenance_hart_boots():
+    """What is made for guests goes by the harts that run them. With -icount the first hart, which
+    has neither supervisor mode nor H nor vectors, is always the first to come in."""
+    guests = [payload("fp", f"fp{i}", seed=i, rounds=10) for i in range(2)]
+    text = lives(guests, machine="sifive_u", smp=3, cpu="rv64,v=true,vlen=1024", icount=3, powers_off=False)
+    assert "2 harts for guests, 1 for maintenance: H, FP, vector" in text
+    assert "isolation: gstage" in text
+
+
 def test_banner(tmp_path):
     banner = tmp_path / "banner.txt"
     banner.write_text("A banner of this test\n")
