@@ -1,7 +1,8 @@
 /*
  * A flash bank with contents that the test has made: words that say their number, a function at
- * 0x100, a trap handler at 0x140. What a guest can do with it, and that all its harts see the same
- * when it changes between its contents and the answers to commands.
+ * 0x100, a trap handler at 0x140, at 0x180 what other harts begin with. What a guest can do with
+ * it, and that all its harts see the same when it changes between its contents and the answers to
+ * commands.
  */
 #include "payload.h"
 
@@ -9,15 +10,24 @@
 #define READY    0x00800080U
 #define FUNCTION 0x100
 #define HANDLER  0x140
+#define START    0x180
 #define BOTH(c)  ((uint32_t)(c) << 16 | (c))
 
+/* What the code at START finds in a1: where to go, and with what there. */
+struct start {
+    void (*entry)(void);
+    struct hart_local *local;
+};
+
 static volatile uint32_t *words; /* of the bank */
+static struct start starts[HARTS_MAX];
 static uint8_t stacks[HARTS_MAX][1024] __attribute__((aligned(16)));
 
 /* The rounds of all harts: even ones look at the contents, odd ones at the status. */
 static volatile uint64_t round;
 static volatile uint64_t seen[HARTS_MAX];
 static volatile uint64_t wrong;
+static volatile uint64_t arrived; /* harts other than the first, out of the flash */
 
 static void command(uint64_t offset, unsigned code)
 {
@@ -114,6 +124,7 @@ static void look(uint64_t number)
 static void follow(struct hart_local *self)
 {
     uint64_t index = (uint64_t)(self - hart_locals), last = argument_number("rounds", 20);
+    __atomic_fetch_add(&arrived, 1, __ATOMIC_RELEASE);
     for (uint64_t number = 1; number <= last; number++) {
         while (__atomic_load_n(&round, __ATOMIC_ACQUIRE) < number)
             ;
@@ -122,6 +133,7 @@ static void follow(struct hart_local *self)
     }
 }
 
+/* As firmware does it that was itself started in flash. */
 static unsigned start_others(void)
 {
     unsigned index = 1;
@@ -130,9 +142,15 @@ static unsigned start_others(void)
             continue;
         hart_locals[index].work = follow;
         hart_locals[index].stack_top = (uint64_t)stacks[index] + sizeof stacks[index];
-        sbi_call(SBI_HSM, 0, hart_ids[i], secondary_entry, &hart_locals[index]);
+        starts[index] = (struct start){secondary_entry, &hart_locals[index]};
+        struct sbi_return answer =
+            sbi_call(SBI_HSM, 0, hart_ids[i], (uint64_t)words + START, &starts[index]);
+        if (!check_equal((uint64_t)answer.error, 0, "harts.started_in_flash"))
+            continue;
         index++;
     }
+    while (__atomic_load_n(&arrived, __ATOMIC_ACQUIRE) < index - 1)
+        ;
     return index;
 }
 

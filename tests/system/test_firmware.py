@@ -144,6 +144,8 @@ def test_flash(tmp_path, qemu, cpu, smp):
     contents += struct.pack("<II", 0x02a00513, 0x00008067)  # li a0, 42; ret
     # csrr t0, sepc; addi t0, t0, 4; csrw sepc, t0; sret
     contents = contents.ljust(0x140, b"\0") + struct.pack("<4I", 0x141022f3, 0x00428293, 0x14129073, 0x10200073)
+    # ld t0, 0(a1); ld a1, 8(a1); jr t0
+    contents = contents.ljust(0x180, b"\0") + struct.pack("<3I", 0x0005b283, 0x0085b583, 0x00028067)
     (tmp_path / "flash").write_bytes(contents)
     guests = [{**payload("flash", cpus=3), "flash1": str(tmp_path / "flash")}, payload("canary", beats=1)]
     with Machine(guests, smp=smp, qemu=qemu, cpu=cpu) as machine:

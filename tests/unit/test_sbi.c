@@ -356,6 +356,31 @@ static void test_suspend_refuses(void **state)
     assert_int_equal(hsm(0), HSM_STARTED);
 }
 
+/* Firmware starts harts where it was started itself; whatever commands a bank answers just now, it
+ * is memory that they may execute. */
+static void test_flash_is_an_entry(void **state)
+{
+    static const uint8_t contents[] = {1};
+    const uint64_t bank = MACHINE_FLASH_BASE + MACHINE_FLASH_SIZE;
+    static const uint64_t none[] = {
+        MACHINE_FLASH_BASE - 2, MACHINE_FLASH_BASE, MACHINE_FLASH_BASE + MACHINE_FLASH_SIZE - 2,
+        MACHINE_FLASH_BASE + MACHINE_FLASH_SIZE + 1, MACHINE_FLASH_BASE + 2 * MACHINE_FLASH_SIZE};
+    fake_teardown();
+    fake_flash(1, contents, sizeof contents);
+    setup(state);
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        assert_int_equal(call(EXT_HSM, 0, 1, none[i], 0).error, SBI_ERR_INVALID_ADDRESS);
+    assert_int_equal(call(EXT_HSM, 0, 1, bank, 0).error, SBI_SUCCESS);
+    assert_int_equal(fake_vcpu(1)->arch.x[0], bank);
+    write32(bank, 0x700070); /* read the status */
+    assert_int_equal(call(EXT_HSM, 0, 2, bank + MACHINE_FLASH_SIZE - 2, 0).error, SBI_SUCCESS);
+    prepare(EXT_HSM, 3, 0x80000000, bank + 4, 0, 0);
+    sbi_call(fake_vcpu(0));
+    assert_int_equal(atomic_load(&fake_vcpu(0)->hsm), HSM_SUSPENDED);
+    resume();
+    assert_int_equal(registers()[0], bank + 4);
+}
+
 static void test_system_suspend(void **state)
 {
     (void)state;
@@ -654,6 +679,7 @@ int main(void)
         TEST(test_non_retentive_suspend),
         TEST(test_an_ipi_ends_a_suspend),
         TEST(test_suspend_refuses),
+        TEST(test_flash_is_an_entry),
         TEST(test_system_suspend),
         TEST(test_system_suspend_refuses),
         TEST(test_system_reset),

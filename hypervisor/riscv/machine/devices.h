@@ -111,6 +111,8 @@ int64_t uart_look(struct vcpu *vcpu, uint64_t offset);
 int64_t plic_look(struct vcpu *vcpu, uint64_t offset);
 
 bool flash_access(struct machine *machine, struct mmio *mmio);
+/* Is there a bank at this guest-physical address? No lock needed: it stays. */
+bool flash_is_at(const struct machine *machine, uint64_t address);
 
 /* Takes the banks' memory, if the capsule has flash; ERROR_NO_MEMORY. */
 enum error flash_create(struct machine *machine);

@@ -81,6 +81,13 @@ static const uint8_t query[] = {
     0,    1,    0,   0x18, 0,   0,             /* no suspending; lock bits; 1.8 V */
 };
 
+bool flash_is_at(const struct machine *machine, uint64_t address)
+{
+    uint64_t offset = address - MACHINE_FLASH_BASE; /* wraps below the base */
+    return offset < CAPSULE_FLASH_MAX * BANK_SIZE &&
+           machine->flash.banks[offset / BANK_SIZE].contents != NULL;
+}
+
 static struct flash_bank *bank_at(struct machine *machine, uint64_t offset)
 {
     struct flash_bank *bank = &machine->flash.banks[offset / BANK_SIZE];

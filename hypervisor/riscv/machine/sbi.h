@@ -64,7 +64,8 @@ long sbi_each_hart(struct sbi_call *call, uint64_t mask, uint64_t base,
 bool sbi_hsm_enter(struct vcpu *vcpu);
 void sbi_hsm_leave(struct vcpu *vcpu);
 
-/* Can a hart begin to execute there? At least one instruction must be in RAM. */
+/* Can a hart begin to execute there? At least one instruction must be in RAM or flash. A bank that
+ * answers commands instead just then is still memory, which no protection closes (SBI 3.0, 9.1). */
 bool sbi_is_entry(const struct capsule *capsule, uint64_t address);
 /* Suspends the calling vCPU until an interrupt that it has enabled is pending. */
 struct suspend;

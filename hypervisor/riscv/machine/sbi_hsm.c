@@ -35,7 +35,8 @@ static bool change_state(struct vcpu *vcpu, int from, int to)
 
 bool sbi_is_entry(const struct capsule *capsule, uint64_t address)
 {
-    return address % 2 == 0 && capsule_memory(capsule, gpa(address), 2) != NULL;
+    return address % 2 == 0 && (capsule_memory(capsule, gpa(address), 2) != NULL ||
+                                flash_is_at(capsule->arch.machine, address));
 }
 
 /* The external interrupt line is the PLIC's, which does not forget about a hart that was off. */
