@@ -1,6 +1,6 @@
 /*
- * Each function is a row in a table: the property it needs and the code that decodes all of its
- * arguments before it changes anything.
+ * Each function is a row in a table: who may call it and the code that decodes all of its arguments
+ * before it changes anything.
  *
  * Waiting, and why no event is lost. DIOSIX_WAIT is level-triggered: it answers at once while there
  * is something to read, so only an event that comes between that look and the wait matters.
@@ -59,6 +59,12 @@ struct capsule *service_registered(unsigned type)
     return type == DIOSIX_SERVICE_CONSOLE ? atomic_load(&console_service) : NULL;
 }
 
+/* It stays so while one of its vCPUs runs: only its end changes it. */
+static bool is_console_service(const struct capsule *capsule)
+{
+    return atomic_load(&console_service) == capsule;
+}
+
 /* The capsules that wait for one of these events, and no longer do. Holding LOCK_SERVICE. */
 static uint64_t take_waiters(uint64_t events)
 {
@@ -98,14 +104,14 @@ void service_unregister(struct capsule *capsule)
     bool was_console;
 
     lock_acquire(&lock);
-    was_console = atomic_load(&console_service) == capsule;
-    if (was_console)
+    was_console = is_console_service(capsule);
+    if (was_console) {
+        console_forget_shown(); /* before another one is shown something */
         atomic_store(&console_service, NULL);
+    }
     for (unsigned event = 0; event < EVENT_COUNT; event++)
         atomic_fetch_and(&waiters[event], ~(1UL << capsule->id));
     lock_release(&lock);
-    if (capsule->config.properties & DIOSIX_PROPERTY_SERVICE_CONSOLE)
-        console_forget_shown();
     if (was_console)
         log_flush();
 }
@@ -260,7 +266,7 @@ static uint64_t known_events(const struct call *call)
 {
     uint64_t properties = call->caller->config.properties, known = 0;
 
-    if (properties & DIOSIX_PROPERTY_SERVICE_CONSOLE)
+    if (is_console_service(call->caller))
         known |= DIOSIX_EVENT_OUTPUT;
     if (properties & DIOSIX_PROPERTY_HV_LOG_READ)
         known |= DIOSIX_EVENT_LOG;
@@ -504,6 +510,17 @@ static const struct {
     [DIOSIX_TRACE_READ] = {read_trace, DIOSIX_PROPERTY_STATS_READ},
 };
 
+/* Of those that may be the console service, only the one that is may do its work. */
+static bool is_allowed(const struct call *call, uint64_t function)
+{
+    uint64_t needed = functions[function].property;
+
+    if (needed == DIOSIX_PROPERTY_SERVICE_CONSOLE && function != DIOSIX_REGISTER_SERVICE &&
+        !is_console_service(call->caller))
+        return false;
+    return (call->caller->config.properties & needed) == needed;
+}
+
 struct service_result service_call(struct vcpu *vcpu, uint64_t function, const uint64_t args[6],
                                    bool *again)
 {
@@ -511,13 +528,10 @@ struct service_result service_call(struct vcpu *vcpu, uint64_t function, const u
 
     if (function >= DIOSIX_FUNCTION_COUNT) {
         fail(&call, DIOSIX_ERR_NOT_SUPPORTED);
+    } else if (!is_allowed(&call, function)) {
+        fail(&call, DIOSIX_ERR_DENIED);
     } else {
-        uint64_t needed = functions[function].property;
-
-        if ((call.caller->config.properties & needed) != needed)
-            fail(&call, DIOSIX_ERR_DENIED);
-        else
-            functions[function].act(&call);
+        functions[function].act(&call);
         port_memory_close();
     }
     *again = call.again;

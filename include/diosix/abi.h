@@ -28,16 +28,19 @@
 #define DIOSIX_NO_CAPSULE (-1UL) /* where a capsule's number is answered and there is none */
 #define DIOSIX_SELF       (-1UL) /* the caller's own, where VCPU_STATS asks for a number */
 
-/* Functions (a6). docs/abi.md describes each. */
+/* Functions (a6), and behind the semicolon the property that a caller needs; "the console service":
+ * it has the property and has registered. docs/abi.md describes each. */
 enum diosix_function {
     DIOSIX_YIELD = 0,            /* gives the hart away once; any capsule */
     DIOSIX_REGISTER_SERVICE = 1, /* a0 = enum diosix_service; service_console */
-    DIOSIX_PUTC = 2,             /* a0 = character, a1 = capsule: into its input; service_console */
-    DIOSIX_GETC = 3,             /* -> a1 = character or -1, a2 = capsule; service_console */
-    DIOSIX_LOG_GETC = 4,         /* -> a1 = character or -1, a2 = shown; hv_log_read */
-    /* Any capsule's output. a0 = buffer, a1 = bytes -> a1 = bytes, a2 = capsule; service_console */
+    DIOSIX_PUTC = 2,     /* a0 = character, a1 = capsule: into its input; the console service */
+    DIOSIX_GETC = 3,     /* -> a1 = character or -1, a2 = capsule; the console service */
+    DIOSIX_LOG_GETC = 4, /* -> a1 = character or -1, a2 = shown; hv_log_read */
+    /* Any capsule's output. a0 = buffer, a1 = bytes -> a1 = bytes, a2 = capsule; the console
+     * service */
     DIOSIX_OUTPUT_READ = 5,
-    /* A capsule's input. a0 = buffer, a1 = bytes, a2 = capsule -> a1 = taken; service_console */
+    /* A capsule's input. a0 = buffer, a1 = bytes, a2 = capsule -> a1 = taken; the console
+     * service */
     DIOSIX_INPUT_WRITE = 6,
     /* a0 = buffer, a1 = bytes -> a1 = bytes, a2 = 1 when the serial port has shown all of them
      * already (before the console service registered), 0 when none of them; hv_log_read */

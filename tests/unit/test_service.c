@@ -13,8 +13,9 @@
 
 #define RAM_BASE 0x80000000UL
 #define RAM_SIZE 4096UL
+#define ALL      (DIOSIX_EVENT_OUTPUT | DIOSIX_EVENT_LOG | DIOSIX_EVENT_CONSOLE)
 
-/* 0 has every property, 1 none. */
+/* 0 has every property and is the console service, 1 has none. */
 static struct capsule made[2];
 struct capsule *capsules[CAPSULE_MAX] = {&made[0], &made[1]};
 unsigned capsule_count = 2;
@@ -223,7 +224,7 @@ static struct service_result call(uint64_t function, uint64_t a0, uint64_t a1, u
     return result;
 }
 
-static int setup(void **state)
+static int setup_unregistered(void **state)
 {
     (void)state;
     service_unregister(&made[0]);
@@ -258,6 +259,13 @@ static int setup(void **state)
     return 0;
 }
 
+static int setup(void **state)
+{
+    setup_unregistered(state);
+    assert_int_equal(call(DIOSIX_REGISTER_SERVICE, DIOSIX_SERVICE_CONSOLE, 0, 0).error, 0);
+    return 0;
+}
+
 static void test_each_call_needs_its_property(void **state)
 {
     (void)state;
@@ -270,12 +278,19 @@ static void test_each_call_needs_its_property(void **state)
     }
 }
 
+static void test_some_calls_need_registration(void **state)
+{
+    (void)state;
+    for (uint64_t f = 0; f < DIOSIX_FUNCTION_COUNT; f++)
+        assert_int_equal(call(f, RAM_BASE, 1, 1).error == DIOSIX_ERR_DENIED, needs_registration[f]);
+}
+
 static void test_denied_call_does_nothing(void **state)
 {
     (void)state;
     strcpy(output, "secret");
     assert_int_equal(call_by(1, DIOSIX_REGISTER_SERVICE, 0, 0, 0).error, DIOSIX_ERR_DENIED);
-    assert_null(service_registered(DIOSIX_SERVICE_CONSOLE));
+    assert_ptr_equal(service_registered(DIOSIX_SERVICE_CONSOLE), &made[0]);
     assert_int_equal(call_by(1, DIOSIX_CAPSULE_CONTROL, 0, 0, 0).error, DIOSIX_ERR_DENIED);
     assert_null(acted_on);
     struct service_result result = call_by(1, DIOSIX_GETC, 0, 0, 0);
@@ -309,6 +324,40 @@ static void test_one_console_service(void **state)
     assert_null(service_registered(DIOSIX_SERVICE_CONSOLE));
     assert_int_equal(flushes, 1); /* the log goes to the serial port again */
     assert_int_equal(call_by(1, DIOSIX_REGISTER_SERVICE, 0, 0, 0).error, 0);
+}
+
+/* The property makes a capsule one that may register. What the one that did was shown is not
+ * another's to take or to acknowledge. */
+static void test_only_the_registered_one_is_the_console(void **state)
+{
+    static const uint64_t functions[] = {DIOSIX_PUTC, DIOSIX_GETC, DIOSIX_OUTPUT_READ,
+                                         DIOSIX_INPUT_WRITE};
+    unsigned before = acknowledged, forgot = forgotten;
+
+    (void)state;
+    made[1].config.properties = UINT64_MAX;
+    strcpy(output, "secret");
+    has_output = true;
+    for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+        assert_int_equal(call_by(1, functions[i], 'x', 1, 0).error, DIOSIX_ERR_DENIED);
+        assert_int_not_equal(call(functions[i], RAM_BASE, 0, 1).error, DIOSIX_ERR_DENIED);
+        strcpy(output, "secret");
+        before = acknowledged;
+    }
+    assert_int_equal(call_by(1, DIOSIX_WAIT, ALL, UINT64_MAX, 0).value, 0);
+    assert_true(again);
+    assert_int_equal(acknowledged, before);
+    service_notify(DIOSIX_EVENT_OUTPUT);
+    assert_int_equal(wakes, 0);
+    service_unregister(&made[1]); /* its end is not the other's */
+    assert_int_equal(forgotten, forgot);
+    assert_string_equal(output, "secret");
+    assert_string_equal(input, "");
+    service_unregister(&made[0]);
+    assert_int_equal(forgotten, forgot + 1);
+    assert_int_equal(call(DIOSIX_GETC, 0, 0, 0).error, DIOSIX_ERR_DENIED);
+    assert_int_equal(call_by(1, DIOSIX_REGISTER_SERVICE, 0, 0, 0).error, 0);
+    assert_int_equal(call_by(1, DIOSIX_GETC, 0, 0, 0).value, 's');
 }
 
 static void test_single_characters(void **state)
@@ -766,8 +815,6 @@ static void test_yield(void **state)
 
 /* --- waiting --- */
 
-#define ALL (DIOSIX_EVENT_OUTPUT | DIOSIX_EVENT_LOG | DIOSIX_EVENT_CONSOLE)
-
 static void test_wait_answers_pending_events(void **state)
 {
     (void)state;
@@ -897,9 +944,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_each_call_needs_its_property, setup),
+        cmocka_unit_test_setup(test_some_calls_need_registration, setup_unregistered),
         cmocka_unit_test_setup(test_denied_call_does_nothing, setup),
         cmocka_unit_test_setup(test_unknown_functions, setup),
-        cmocka_unit_test_setup(test_one_console_service, setup),
+        cmocka_unit_test_setup(test_one_console_service, setup_unregistered),
+        cmocka_unit_test_setup(test_only_the_registered_one_is_the_console, setup),
         cmocka_unit_test_setup(test_single_characters, setup),
         cmocka_unit_test_setup(test_reading_on_acknowledges, setup),
         cmocka_unit_test_setup(test_bulk, setup),

@@ -102,12 +102,14 @@ void sched_yield_current(struct vcpu *vcpu)
 /* --- calls --- */
 
 /* Statistics of its own are anybody's. */
-static bool lacks_property(uint64_t function, const uint64_t args[6])
+static bool lacks_right(uint64_t function, const uint64_t args[6])
 {
     uint64_t lacked = ~made[0].config.properties;
 
     if (function == DIOSIX_VCPU_STATS)
         return args[0] != 0 && args[0] != DIOSIX_SELF && lacked & DIOSIX_PROPERTY_STATS_READ;
+    if (needs_registration[function] && service_registered(DIOSIX_SERVICE_CONSOLE) != &made[0])
+        return true;
     return needed[function] & lacked;
 }
 
@@ -164,7 +166,7 @@ static void check_result(uint64_t function, const uint64_t args[6], struct servi
     CHECK(again == blocked && (!again || function == DIOSIX_WAIT));
     if (function >= DIOSIX_FUNCTION_COUNT)
         CHECK(result.error == DIOSIX_ERR_NOT_SUPPORTED);
-    else if (lacks_property(function, args))
+    else if (lacks_right(function, args))
         CHECK(result.error == DIOSIX_ERR_DENIED);
     else
         CHECK(result.error != DIOSIX_ERR_DENIED);
