@@ -52,7 +52,7 @@ struct port_ram {
 };
 struct port_ram port_capsule_ram(void);
 /* Room for the guest's console output has appeared, or input has: its UART may have to interrupt.
- * No locks held; takes LOCK_CAPSULE. Nothing if the capsule does not run. */
+ * No locks held; takes LOCK_CAPSULE. Nothing if the capsule has no machine. */
 void port_console_event(struct capsule *capsule);
 /* Writes the device tree of the capsule's machine into `buffer` of `size` bytes. */
 enum error port_capsule_fdt(struct capsule *capsule, void *buffer, size_t size,

@@ -121,10 +121,12 @@ enum error port_capsule_fdt(struct capsule *capsule, void *buffer, size_t size,
     return machine_fdt(capsule, buffer, size, initrd_start, initrd_end);
 }
 
+/* A guest that is paused finds its interrupt when it goes on: nobody tells it again. */
 void port_console_event(struct capsule *capsule)
 {
     lock_acquire(&capsule->lock);
-    if (capsule->state == CAPSULE_RUNNING && capsule_is_prepared(capsule))
+    bool alive = capsule->state == CAPSULE_RUNNING || capsule->state == CAPSULE_PAUSED;
+    if (alive && capsule_is_prepared(capsule))
         machine_console_event(capsule);
     lock_release(&capsule->lock);
 }

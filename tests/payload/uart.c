@@ -1,5 +1,5 @@
-/* The 16550: registers, loopback, FIFO, interrupts through the PLIC; with `rx=yes` what is typed.
- */
+/* The 16550: registers, loopback, FIFO, interrupts through the PLIC; with `rx=yes` what is typed,
+ * with `rx=asleep` an `x` that it waits for in `wfi`. */
 #include "payload.h"
 
 enum {
@@ -185,11 +185,34 @@ static void acknowledge(void)
     reset();
 }
 
+/* Nothing but the port's interrupt ends this wait. */
+static void typed_asleep(void)
+{
+    interrupt_handlers[9] = on_external;
+    *plic_enable(uart_irq) = 1U << uart_irq % 32;
+    uart_write(FCR, 1);
+    uart_write(IER, 1);
+    csr_write(sie, SIP_SEIP);
+    unsigned before = taken;
+    print("type now");
+    while (taken == before) {
+        __asm__ volatile("wfi");
+        csr_set(sstatus, SSTATUS_SIE);
+        csr_clear(sstatus, SSTATUS_SIE);
+    }
+    check(uart_read(RBR) == 'x', "typed.asleep", "something else has come");
+    reset();
+}
+
 static void typed(void)
 {
     static const char expected[] = "The quick brown fox jumps over the lazy dog 0123456789";
     if (!argument("rx")) {
         skip("typed", "no rx= in the bootargs");
+        return;
+    }
+    if (*argument("rx") == 'a') {
+        typed_asleep();
         return;
     }
     interrupt_handlers[9] = on_external;

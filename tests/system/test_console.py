@@ -47,6 +47,19 @@ def test_pause(isolation):
         assert machine.count("not ok") == 0
 
 
+def test_typed_while_paused(isolation):
+    """Its port's interrupt is not lost: the guest sleeps until it comes."""
+    with Machine([payload("uart", rx="asleep")], [console()], append=isolation) as machine:
+        machine.expect("type now", anywhere=True)
+        machine.command("pause uart")
+        machine.expect("capsule uart: paused", anywhere=True)
+        machine.attach("uart")
+        machine.send("x")
+        machine.command("list")  # it is behind the x
+        machine.command("resume uart")
+        machine.payload_done("uart")
+
+
 def exits(machine, guest):
     """What `stats` shows of a guest's exits, by reason."""
     printed = machine.command(f"stats {guest}")
