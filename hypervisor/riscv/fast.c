@@ -11,6 +11,7 @@
 #include "driver.h"
 #include "entry.h"
 #include "hart_lines.h"
+#include "illegal.h"
 #include "interrupt.h"
 #include "machine/sbi.h"
 #include "offsets.h"
@@ -170,6 +171,8 @@ ANSWER timer(struct vcpu *vcpu)
 {
     struct hart *hart = port_hart();
     uint64_t now = port_time();
+    if (hart->arch.burst_end <= now)
+        illegal_burst_over(hart);
     if (is_due(&hart->slice_end, now) || is_due(&hart->first_deadline, now) ||
         hart->arch.alarm <= now || hart->arch.polls_serial)
         return false;

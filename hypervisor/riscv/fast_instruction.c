@@ -12,6 +12,7 @@
 #include "entry.h"
 #include "fast.h"
 #include "fpu.h"
+#include "illegal.h"
 #include "inject.h"
 #include "port.h"
 #include "sched.h"
@@ -60,6 +61,7 @@ static bool give_back(struct hart *hart, struct vcpu *vcpu, uint32_t instruction
     vcpu_count_exit(vcpu, DIOSIX_EXIT_ILLEGAL);
     csr_write(CSR_MEPC, vcpu->arch.x[0]);
     csr_write(CSR_MSTATUS, vcpu->arch.mstatus);
+    illegal_given_back(hart, vcpu);
     return exit_done(hart);
 }
 

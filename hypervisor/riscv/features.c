@@ -215,6 +215,8 @@ void features_probe(struct hart_features *features, void *scratch)
     if (features->h) {
         features->vmid_bits = probe_vmid_bits();
         features->delegates_illegal = probe_delegated_illegal(features->pmp_entries > 0);
+    } else {
+        features->delegates_illegal = true; /* it is known to go wrong in VS-mode alone */
     }
 }
 

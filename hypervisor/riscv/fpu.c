@@ -1,8 +1,7 @@
 /* See fpu.h. The instructions themselves are in fp.S and vector.S. */
 #include "fpu.h"
 #include "csr.h"
-
-#define MEDELEG_ILLEGAL (1UL << CAUSE_ILLEGAL_INSTRUCTION)
+#include "illegal.h"
 
 void fp_save(struct fp_state *state);
 void fp_restore(const struct fp_state *state);
@@ -83,11 +82,7 @@ static void open_to_guest(struct hart *hart, struct vcpu *vcpu, bool open)
     if (open)
         vcpu->arch.mstatus |= vcpu->arch.units & (STATUS_FS_CLEAN | STATUS_VS_CLEAN);
     hart->arch.fp_loaded = open;
-    /* Without a time CSR, reads of it are ours to emulate. */
-    if (open && hart->arch.features.time && hart->arch.features.delegates_illegal)
-        csr_set(CSR_MEDELEG, MEDELEG_ILLEGAL);
-    else
-        csr_clear(CSR_MEDELEG, MEDELEG_ILLEGAL);
+    illegal_delegate(hart, open);
 }
 
 void fpu_enter(struct hart *hart, struct vcpu *vcpu)

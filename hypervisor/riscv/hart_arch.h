@@ -17,7 +17,7 @@ struct hart_features {
     bool svadu; /* page tables' A and D bits are set by the hart where menvcfg.ADUE says so */
     bool zawrs;
     bool menvcfg, mcounteren, stateen, smepmp;
-    bool delegates_illegal; /* H: an illegal instruction reaches the guest as what it is */
+    bool delegates_illegal; /* an illegal instruction reaches the guest as what it is */
     uint32_t unlisted;      /* registers that guests can reach and are not told of: unlisted.h */
     unsigned pmp_entries;
     uint64_t pmp_granularity; /* bytes */
@@ -43,13 +43,14 @@ struct hart_arch {
     struct vcpu *fp_owner;   /* whose FP and vector registers are in the hart */
     bool fp_loaded;          /* the loaded vCPU may use them: illegal instructions are its own */
     uint64_t environment;    /* what menvcfg and henvcfg were set to: the last vCPU's */
-    bool own_wfi;            /* H: hstatus lets the loaded vCPU execute `wfi` */
+    bool own_wfi;            /* the loaded vCPU may execute `wfi` */
     uint64_t pmp_fixed;      /* what pmpcfg0 holds for good: protect.c */
     struct capsule *open;    /* whose memory the hart reaches just now: isolation_open() */
     uint64_t isolation;      /* generation of the PMP and G-stage setting in the hart; 0 none */
     uint64_t gstage_flushes; /* how many of the flushes that all harts owe it has done */
     struct vcpu *last_of_capsule[64]; /* by capsule: who left translations here; CAPSULE_MAX */
-    uint64_t alarm;    /* when it must look at capsules' clocks, in ticks: machine/rtc.c */
+    uint64_t alarm; /* when it must look at capsules' clocks, in ticks: machine/rtc.c */
+    uint64_t illegal_seen, burst_end; /* ticks: illegal.h */
     bool polls_serial; /* the serial port has no interrupt, and this hart looks after it */
     /* Does it take part? Set by the hart that comes in, or by the one that waits for it no longer:
      * whoever is first decides. */

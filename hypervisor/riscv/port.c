@@ -47,6 +47,9 @@ void port_set_timer(uint64_t deadline)
         deadline = serial_poll_deadline(deadline);
     if (hart->arch.timer == deadline)
         return;
+    if (hart->arch.burst_end <
+        deadline) /* if it was so before, the timer is set to that or earlier */
+        deadline = hart->arch.burst_end;
     hart->arch.timer = deadline;
     if (hart->arch.mtimecmp != 0)
         mmio_write(hart->arch.mtimecmp, 8, deadline);

@@ -9,6 +9,7 @@
 #include "driver.h"
 #include "fpu.h"
 #include "hart_lines.h"
+#include "illegal.h"
 #include "isolation.h"
 #include "offsets.h"
 #include "port.h"
@@ -16,7 +17,8 @@
 #include "wall_check.h"
 
 /* Delegated to the guest: what an operating system's own programs do to it. Not delegated: calls to
- * us, access faults (devices), misaligned accesses (emulated) and, by fpu.c, illegal instructions.
+ * us, access faults (devices), misaligned accesses (emulated); illegal instructions at times
+ * (illegal.h).
  */
 #define DELEGATED                                                                                  \
     (1UL << CAUSE_INSTRUCTION_MISALIGNED | 1UL << CAUSE_BREAKPOINT | 1UL << CAUSE_ECALL_U |        \
@@ -75,7 +77,7 @@ void world_init_hart(struct hart *hart)
 {
     const struct hart_features *features = &hart->arch.features;
     csr_write(CSR_MIE, INTERRUPT_M_ALL);
-    hart->arch.alarm = UINT64_MAX;
+    hart->arch.alarm = hart->arch.burst_end = UINT64_MAX;
     hart->arch.mtimecmp = features->time ? clint_mtimecmp(hart->arch.hart_id) : 0;
     hart->arch.msip = clint_msip(hart->arch.hart_id);
     if (!hart->runs_guests)
@@ -176,13 +178,16 @@ static uint8_t timer_csr(const struct hart_features *features, const struct vcpu
     return features->h ? TIMER_CSR_VSTIMECMP : TIMER_CSR_STIMECMP;
 }
 
-/* Without H, mstatus.TW does it, which is in the vCPU's mstatus. */
+/* Without H, mstatus.TW does it, which is in the vCPU's mstatus; and what else is illegal is then
+ * the guest's, too. */
 static void open_wfi(struct hart *hart, bool open)
 {
     if (hart->arch.own_wfi == open)
         return;
     hart->arch.own_wfi = open;
-    if (open)
+    if (!hart->arch.features.h)
+        illegal_delegate(hart, open);
+    else if (open)
         csr_clear(CSR_HSTATUS, HSTATUS_VTW);
     else
         csr_set(CSR_HSTATUS, HSTATUS_VTW);
@@ -199,12 +204,11 @@ void world_load(struct hart *hart, struct vcpu *vcpu)
         if (features->unlisted != 0)
             unlisted_clear(features->unlisted);
         fence_i(); /* code that it wrote, or that was loaded for it, on another hart */
-        if (features->h) {
-            open_wfi(hart, vcpu->arch.own_wfi);
+        open_wfi(hart, vcpu->arch.own_wfi);
+        if (features->h)
             load_vs(features, s);
-        } else {
+        else
             load_s(features, s);
-        }
         csr_write(CSR_SCOUNTEREN, s->scounteren);
         if (features->menvcfg)
             csr_write(CSR_SENVCFG, s->senvcfg);
@@ -240,6 +244,7 @@ void world_unload(struct hart *hart, struct vcpu *vcpu)
         save_vs(features, s);
     else
         save_s(features, s);
+    illegal_leave(hart, vcpu);
     s->scounteren = csr_read(CSR_SCOUNTEREN);
     if (features->menvcfg)
         s->senvcfg = csr_read(CSR_SENVCFG);

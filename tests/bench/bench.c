@@ -7,15 +7,23 @@
  * operation is taken off. Arguments are in their registers before the first read.
  *
  * Prints `BENCH NAME MEAN LEAST MOST` for each. The word `run=` in the bootargs says what to
- * measure: calls (the default), timer (for harts without Sstc), pair (two vCPUs), or stay (nothing,
- * for ever).
+ * measure: calls (the default), timer (for harts without Sstc), illegal (instructions), pair (two
+ * vCPUs), or stay (nothing, for ever).
  */
 #include "payload.h"
 
 #define REPETITIONS      1000
 #define PAIR_REPETITIONS 200
+#define FEW_REPETITIONS  50
 #define WARM_UP          8
-#define UART_LSR         5
+
+/* 16550: registers, and IER's bit for "the transmitter is empty". */
+#define UART_RBR 0
+#define UART_THR 0
+#define UART_IER 1
+#define UART_LSR 5
+#define UART_SCR 7
+#define IER_THRE 2
 
 extern uint64_t first_instret;
 extern void take_ipi(void), take_timer(void), skip_instruction(void);
@@ -102,6 +110,59 @@ static uint64_t plic_read_priority(void)
     return TIMED("lw t0, 0(a0)", plic_priority(uart_irq), 0, 0, 0);
 }
 
+/* Nothing has been typed. */
+static uint64_t uart_read_rbr(void)
+{
+    return TIMED("lbu t0, 0(a0)", uart_base + UART_RBR, 0, 0, 0);
+}
+
+static uint64_t uart_write_ier(void)
+{
+    return TIMED("sb a1, 0(a0)", uart_base + UART_IER, 0, 0, 0);
+}
+
+static uint64_t uart_write_thr(void)
+{
+    return TIMED("sb a1, 0(a0)", uart_base + UART_THR, '\r', 0, 0);
+}
+
+static uint64_t plic_write_priority(void)
+{
+    return TIMED("sw a1, 0(a0)", plic_priority(uart_irq), 1, 0, 0);
+}
+
+static uint64_t plic_claim_nothing(void)
+{
+    return TIMED("lw t0, 0(a0)", plic_claim(), 0, 0, 0);
+}
+
+/* The UART asks for service because it has nothing to send. */
+static void raise_uart(void)
+{
+    *plic_priority(uart_irq) = 1;
+    *plic_enable(uart_irq) |= 1U << uart_irq % 32;
+    *plic_threshold() = 0;
+    uart_write(UART_IER, IER_THRE);
+}
+
+static uint64_t plic_claim_one(void)
+{
+    raise_uart();
+    uint64_t count = TIMED("lw t0, 0(a0)", plic_claim(), 0, 0, 0);
+    uart_write(UART_IER, 0);
+    *plic_claim() = uart_irq;
+    return count;
+}
+
+static uint64_t plic_complete(void)
+{
+    raise_uart();
+    if (*plic_claim() != uart_irq)
+        check(false, "claim", "the UART did not ask");
+    uart_write(UART_IER, 0);
+    return TIMED("sw a1, 0(a0)", plic_claim(), uart_irq, 0, 0);
+}
+
 /* A custom-0 instruction (unprivileged ISA, table of base opcodes) that no hart here has. */
 static uint64_t illegal_instruction(void)
 {
@@ -109,6 +170,13 @@ static uint64_t illegal_instruction(void)
     uint64_t count = TIMED(".4byte 0x0000000b", 0, 0, 0, 0);
     csr_write(stvec, trap_entry);
     return count;
+}
+
+/* No other came shortly before. */
+static uint64_t illegal_instruction_by_itself(void)
+{
+    wait_until(time_now() + frequency / 3000);
+    return illegal_instruction();
 }
 
 /* An exception that every firmware delegates: what an illegal instruction costs on bare metal. */
@@ -153,6 +221,12 @@ static void calibrate(void)
           count);
 }
 
+static void illegal_instructions(void)
+{
+    measure("illegal_instruction", illegal_instruction, REPETITIONS);
+    measure("illegal_by_itself", illegal_instruction_by_itself, FEW_REPETITIONS);
+}
+
 static void calls(void)
 {
     measure("null_call", null_call, REPETITIONS);
@@ -160,12 +234,19 @@ static void calls(void)
     measure("self_ipi", self_ipi, REPETITIONS);
     measure("fence_i_self", fence_i_self, REPETITIONS);
     measure("hart_status", hart_status, REPETITIONS);
-    measure("illegal_instruction", illegal_instruction, REPETITIONS);
+    illegal_instructions();
     measure("delegated_exception", delegated_exception, REPETITIONS);
     if (!in_diosix)
         return;
     measure("uart_read_lsr", uart_read_lsr, REPETITIONS);
     measure("plic_read_priority", plic_read_priority, REPETITIONS);
+    measure("uart_read_rbr", uart_read_rbr, REPETITIONS);
+    measure("uart_write_ier", uart_write_ier, REPETITIONS);
+    measure("uart_write_thr", uart_write_thr, REPETITIONS);
+    measure("plic_write_priority", plic_write_priority, REPETITIONS);
+    measure("plic_claim_nothing", plic_claim_nothing, REPETITIONS);
+    measure("plic_claim_one", plic_claim_one, REPETITIONS);
+    measure("plic_complete", plic_complete, REPETITIONS);
 }
 
 /*
@@ -241,6 +322,8 @@ void payload_main(void)
         pair();
     else if (run && !strncmp(run, "timer", 5))
         timer();
+    else if (run && !strncmp(run, "illegal", 7))
+        illegal_instructions();
     else
         calls();
 }

@@ -55,6 +55,8 @@ class Bench:
 
     def image(self, run, vcpus):
         guest = diosix.payload("bench", cpus=vcpus, run=run)
+        if run == "illegal":
+            guest |= {"harts": [0], "exclusive": True}
         return diosix.mkdmfs(diosix.manifest(guests=[guest]), self.folder)[0]
 
     def command(self, system, run, harts, vcpus, cpu_options):
@@ -98,6 +100,7 @@ class Bench:
                   in self.run(system, "timer", cpu_options=",sstc=off")[0].items()}
         found["ping_pong_two_harts"] = self.run(system, "pair", harts=2)[0]["ping_pong"]
         if system != "opensbi":
+            found["illegal_own_hart"] = self.run(system, "illegal")[0]["illegal_by_itself"]
             found["ping_pong_one_hart"] = self.run(system, "pair", harts=1, vcpus=2)[0]["ping_pong"]
         found["first_instruction"] = first
         return found

@@ -94,9 +94,9 @@ def test_alone_on_its_hart(isolation):
 def test_wfi_on_its_own_hart(isolation, cpu):
     """Is no exit, and still ends with each interrupt; after it, another's is one as before."""
     words = {} if cpu == "rv64,h=off" else {"sip": "hidden"}  # QEMU 7.2: payload.h, check_sip
-    guests = [{**payload("stats", "own", own_wfi="yes"), "harts": [1], "exclusive": True},
+    guests = [{**payload("stats", "own", own_wfi="yes", **words), "harts": [1], "exclusive": True},
               {**payload("sbi", "pair", cpus=2, **words), "harts": [2, 3], "exclusive": True},
-              payload("stats", "other", cpus=2)]
+              payload("stats", "other", cpus=2, **words)]
     with Machine(guests, smp=4, cpu=cpu, append=f"services=no {isolation}") as machine:
         for guest in guests:
             machine.payload_done(guest["name"])
