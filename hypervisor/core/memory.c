@@ -4,7 +4,9 @@
  *
  * Guests get the highest free memory that fits, the hypervisor's own pages the lowest, which keeps
  * each kind together. A range can be kept clear of the latter, for guests that must lie at one
- * address (a kernel linked at 0x8020_0000, without address translation).
+ * address (a kernel linked at 0x8020_0000, without address translation). Where guests see these
+ * addresses, low ones that are not kept clear come first: programs for boards with little memory
+ * may take all that is higher for free, for mappings of their own say.
  *
  * Giving back the middle of an extent needs a new entry, and giving back must not fail. So an
  * allocation never takes the last quarter of the array, and before the array is half full, it
@@ -28,6 +30,7 @@ static struct memory_extent first_array[MEMORY_EXTENT_MAX];
 static struct memory_extent *extents = first_array;
 static size_t capacity = MEMORY_EXTENT_MAX, count;
 static uint64_t clear_start, clear_end; /* kept clear of the hypervisor's pages */
+static uint64_t preferred_end;          /* guests get what is below it first */
 /* For guests alone, and guests in them alone; in order of address, size 0 last. */
 static struct memory_range divided[MEMORY_GUEST_RANGES];
 static struct lock lock = LOCK_INITIALIZER(LOCK_MEMORY);
@@ -153,11 +156,12 @@ static bool fits_below(uint64_t start, uint64_t end, uint64_t size, uint64_t ali
     return *base >= start;
 }
 
-/* The highest place for an allocation in a free extent. */
-static bool fits_high(const struct memory_extent *extent, uint64_t size, uint64_t align,
-                      uint64_t *base)
+/* The highest place for an allocation in the part of a free extent that is in [low, high). */
+static bool fits_high(const struct memory_extent *extent, uint64_t low, uint64_t high,
+                      uint64_t size, uint64_t align, uint64_t *base)
 {
-    uint64_t start = extent->base.value, end = end_of(extent);
+    uint64_t start = extent->base.value > low ? extent->base.value : low;
+    uint64_t end = end_of(extent) < high ? end_of(extent) : high;
 
     if (extent->owner != MEMORY_FREE)
         return false;
@@ -190,14 +194,22 @@ static bool fits_low(const struct memory_extent *extent, uint64_t size, uint64_t
     return start >= extent->base.value && start <= end_of(extent) - size;
 }
 
-/* The extent that has room for a guest's memory; `count` if none has. */
-static size_t choose_high(uint64_t size, uint64_t align, uint64_t *base)
+static size_t choose_within(uint64_t low, uint64_t high, uint64_t size, uint64_t align,
+                            uint64_t *base)
 {
     for (size_t i = count; i > 0; i--) {
-        if (fits_high(&extents[i - 1], size, align, base))
+        if (fits_high(&extents[i - 1], low, high, size, align, base))
             return i - 1;
     }
     return count;
+}
+
+/* The extent that has room for a guest's memory; `count` if none has. */
+static size_t choose_high(uint64_t size, uint64_t align, uint64_t *base)
+{
+    size_t index = choose_within(clear_end, preferred_end, size, align, base);
+
+    return index < count ? index : choose_within(0, UINT64_MAX, size, align, base);
 }
 
 /* The extent that has room for the hypervisor's pages; `count` if none has. Where there is nothing
@@ -313,6 +325,13 @@ void memory_keep_clear(struct hpa base, uint64_t end)
     lock_acquire(&lock);
     clear_start = base.value;
     clear_end = end;
+    lock_release(&lock);
+}
+
+void memory_prefer_below(uint64_t end)
+{
+    lock_acquire(&lock);
+    preferred_end = end;
     lock_release(&lock);
 }
 

@@ -36,6 +36,9 @@ enum error memory_reserve(struct hpa base, uint64_t size, int owner);
  * counts; base equal to end keeps nothing clear. */
 void memory_keep_clear(struct hpa base, uint64_t end);
 
+/* Guests get memory below `end` that is not kept clear, as long as there is any. */
+void memory_prefer_below(uint64_t end);
+
 /* A part of RAM that is for guests alone. */
 #define MEMORY_GUEST_RANGES 2
 struct memory_range {

@@ -26,7 +26,8 @@
 #include <libfdt.h>
 #include <string.h>
 
-#define HART_PATIENCE 2 /* seconds that a hart may take to come in */
+#define HART_PATIENCE 2           /* seconds that a hart may take to come in */
+#define LITTLE_MEMORY (1UL << 30) /* of a board whose programs take all above for free */
 
 struct hart *harts[HART_MAX];
 unsigned hart_count;
@@ -297,6 +298,8 @@ static void start_capsules(void)
         panic("there is no usable image: nothing to run");
     read_image(&image);
     keep_clear_for_guests();
+    if (port_capsule_ram().identity)
+        memory_prefer_below(port_capsule_ram().base.value + LITTLE_MEMORY);
     protect_plan();
     unsigned started = 0;
     for (unsigned i = 0; i < capsule_count; i++)

@@ -80,6 +80,14 @@ def test_kernel_at_its_address_on_pmp():
     assert re.search(r"capsule fixed: started.* at 0x80080000", text)
 
 
+def test_low_memory_first_on_pmp():
+    """Programs for small boards map what they like above the first gigabyte; and the fixed one still fits."""
+    text = lives(CANARY[:2], append="services=no isolation=pmp", mem="3G")
+    end = int(re.search(r"capsule canary: started.* at (0x\w+)", text)[1], 16) + (8 << 20)
+    assert end <= 0xc0000000
+    assert re.search(r"capsule fixed: started.* at 0x80080000", text)
+
+
 def test_sifive_u():
     """A machine with a hart without supervisor mode and `time` that traps."""
     text = lives(machine="sifive_u", smp=5, mem="256M", powers_off=False)

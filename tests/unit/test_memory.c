@@ -41,7 +41,7 @@ static int setup(void **state)
     extents = first_array;
     capacity = MEMORY_EXTENT_MAX;
     count = 0;
-    clear_start = clear_end = 0;
+    clear_start = clear_end = preferred_end = 0;
     memset(divided, 0, sizeof divided);
     lock = (struct lock)LOCK_INITIALIZER(LOCK_MEMORY);
     return 0;
@@ -251,6 +251,25 @@ static void test_own_pages_stay_out_of_what_is_kept_clear(void **state)
     memory_keep_clear(hpa(0), 0);
     assert_ptr_equal(memory_alloc_pages(PAGE_SIZE), ram + PAGES(1));
     free(ram);
+}
+
+/* Low memory that is not kept clear, from its end, then the highest, then what is kept clear. */
+static void test_guests_get_preferred_memory_first(void **state)
+{
+    static const int expected[] = {4, 3, 7, 6, 5, 2, 1, 0};
+    struct hpa base;
+
+    (void)state;
+    memory_add(hpa(RAM), PAGES(8));
+    memory_keep_clear(hpa(RAM + PAGES(1)), RAM + PAGES(3));
+    memory_prefer_below(RAM + PAGES(5));
+    for (unsigned i = 0; i < 8; i++) {
+        assert_int_equal(memory_alloc(PAGE_SIZE, PAGE_SIZE, 1, &base), OK);
+        assert_int_equal(base.value, RAM + PAGES(expected[i]));
+    }
+    memory_free(hpa(RAM), PAGES(8), 1);
+    assert_int_equal(memory_alloc(PAGES(3), PAGE_SIZE, 1, &base), OK); /* larger than it */
+    assert_int_equal(base.value, RAM + PAGES(5));
 }
 
 /* The hypervisor's pages and guests' memory never come to where the other's are. */
@@ -475,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup(test_full_array_at_boot, setup),
         cmocka_unit_test_setup(test_own_pages_are_low_and_clear, setup),
         cmocka_unit_test_setup(test_own_pages_stay_out_of_what_is_kept_clear, setup),
+        cmocka_unit_test_setup(test_guests_get_preferred_memory_first, setup),
         cmocka_unit_test_setup(test_divided_for_good, setup),
         cmocka_unit_test_setup(test_array_grows_out_of_fragmented_memory, setup),
         cmocka_unit_test_setup(test_frees_have_room_when_the_array_cannot_grow, setup),
