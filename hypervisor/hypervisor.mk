@@ -12,6 +12,14 @@ HV_ASSEMBLY := hypervisor/riscv/entry.S hypervisor/riscv/fp.S hypervisor/riscv/v
 # Of the libraries, only the files that are used.
 HV_FDT := $(BUILD)/third_party/dtc/libfdt
 HV_FDT_FILES := fdt fdt_ro fdt_check fdt_strerror fdt_sw
+# What each file may take for granted (libfdt_internal.h): 0x04 that trees are of version 17, which tree_fault()
+# sees to; 0x02 that offsets are ones that libfdt gave, in the file that checks each of them against the size
+# of the structure block anyway. A tree that is being written is ours: no damage is looked for in it.
+FDT_ASSUME_fdt := 0x06
+FDT_ASSUME_fdt_ro := 0x04
+FDT_ASSUME_fdt_check := 0x04
+FDT_ASSUME_fdt_sw := 0x3f
+fdt_assume = -DFDT_ASSUME_MASK=$(or $(FDT_ASSUME_$1),0)
 HV_ZLIB := $(BUILD)/third_party/zlib
 HV_THIRD_PARTY := $(BUILD)/third_party/dtc/.stamp $(BUILD)/third_party/zlib/.stamp
 
@@ -28,7 +36,7 @@ HV_CFLAGS := $(RISCV_ARCH) -std=gnu17 -ffreestanding -fno-common -fno-pic -ffunc
 # What C leaves undefined becomes a breakpoint, which ends as any fault of the hypervisor does.
 HV_SANITIZE := $(if $(filter yes,$(SANITIZE)),-fsanitize=undefined $(if $(filter clang,$(TOOLCHAIN)),\
 	-fsanitize-trap=all,-fsanitize-undefined-trap-on-error))
-HV_THIRD_PARTY_CFLAGS := $(filter-out -W% -O2,$(HV_CFLAGS)) -Os -DDYNAMIC_CRC_TABLE -DZ_SOLO
+HV_THIRD_PARTY_CFLAGS := $(filter-out -W% -O2,$(HV_CFLAGS)) -Os -DZ_SOLO -DZ_U4=unsigned -DZ_TESTW=0
 HV_LDFLAGS := $(RISCV_ARCH) -Os -flto=auto -ffunction-sections -g -nostdlib -static -Wl,--gc-sections \
 	-Wl,--defsym=vfprintf=__i_vfprintf \
 	-Wl,--defsym=LOAD_ADDRESS=$(LOAD_ADDRESS) -Wl,--defsym=HART_STACK_SIZE=$(HART_STACK_SIZE)
@@ -49,13 +57,11 @@ $(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched $(addprefix riscv/,fast fast
 # The one file with FP instructions; it is called only on harts that have them.
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 
-# What steps from tag to tag is most of the work with a tree. A tree that is being written is ours: no
-# damage is looked for in it.
-$(HV_BUILD)/libfdt/fdt.o: HV_THIRD_PARTY_CFLAGS += -O2
-$(HV_BUILD)/libfdt/fdt_sw.o: HV_THIRD_PARTY_CFLAGS += -DFDT_ASSUME_MASK=0x3f
+# What steps from tag to tag is most of the work with a tree.
+$(HV_BUILD)/libfdt/fdt.o: HV_THIRD_PARTY_CFLAGS += -O3
 $(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp $(BUILD)/config/compile
 	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \
-		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(HV_INCLUDES) -c -o $@ $(HV_FDT)/$*.c
+		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(call fdt_assume,$*) $(HV_INCLUDES) -c -o $@ $(HV_FDT)/$*.c
 
 $(HV_BUILD)/zlib/%.o: $(BUILD)/third_party/zlib/.stamp $(BUILD)/config/compile
 	$(call brief,CC,zlib/$*.c)mkdir -p $(@D) && \

@@ -9,8 +9,8 @@
  *      +- linux  kernel, ramdisk, loadables, description, diosix,type, diosix,ram, ...
  *
  * The image may come from anywhere, so nothing in it is believed. dmfs_open() checks the tree's
- * structure, after which libfdt's functions can't leave it. Then each property is taken with a
- * function that checks its presence, length and termination. Text that reaches the log or a
+ * structure (tree.h), after which libfdt's functions can't leave it. Then each property is taken
+ * with a function that checks its presence, length and termination. Text that reaches the log or a
  * terminal has only printable ASCII; what has not is shown masked.
  *
  * Blobs are hashed only when a capsule uses them, and once, however many capsules share them.
@@ -26,7 +26,6 @@
 #include <zlib.h>
 
 #define DMFS_VERSION 1
-#define FDT_VERSION  17 /* Devicetree 0.4, 5.2: the first with size_dt_struct */
 
 static bool is_printable(const char *text, size_t length)
 {
@@ -275,35 +274,18 @@ void dmfs_each_banner(const struct dmfs *image, void (*visit)(const char *text, 
 
 /* --- the tree --- */
 
-/* NULL when it is a tree of ours whose structure libfdt can walk, else what is wrong. */
-static const char *tree_fault(const void *bytes, size_t limit)
+/* NULL when it is a tree of ours, else what is wrong. */
+static const char *image_fault(const void *fdt)
 {
     uint32_t version;
-    int error;
 
-    if ((uintptr_t)bytes % 8)
-        return "it is not at an address that is a multiple of 8";
-    if (limit < sizeof(struct fdt_header))
-        return fdt_strerror(-FDT_ERR_TRUNCATED);
-    error = fdt_check_header(bytes);
-    if (error)
-        return fdt_strerror(error);
-    /* Devicetree 0.4, 5.6: libfdt reads the blocks as the words that these alignments promise, and
-     * a misaligned read is a trap here. */
-    if (fdt_off_dt_struct(bytes) % 4 || fdt_off_mem_rsvmap(bytes) % 8)
-        return "its blocks are not aligned";
-    error = fdt_check_full(bytes, limit);
-    if (error)
-        return fdt_strerror(error);
-    if (fdt_version(bytes) < FDT_VERSION)
-        return "its device tree is of a version before 17";
-    if (!dmfs_u32(bytes, 0, "diosix,version", &version))
+    if (!dmfs_u32(fdt, 0, "diosix,version", &version))
         return "it has no property diosix,version";
     if (version != DMFS_VERSION)
         return "it is of another version than 1";
-    if (tree_find_child(bytes, 0, "images", 6) < 0)
+    if (tree_find_child(fdt, 0, "images", 6) < 0)
         return "it has no node /images";
-    if (tree_find_child(bytes, 0, "configurations", 14) < 0)
+    if (tree_find_child(fdt, 0, "configurations", 14) < 0)
         return "it has no node /configurations";
     return NULL;
 }
@@ -324,10 +306,15 @@ static size_t image_end(const struct dmfs *image)
     return end;
 }
 
-enum error dmfs_open(struct dmfs *image, const void *bytes, size_t limit)
+enum error dmfs_open(struct dmfs *image, const void *bytes, size_t limit, struct tree_index *index)
 {
     const char *fault = tree_fault(bytes, limit);
 
+    tree_forget();
+    if (!fault && index)
+        tree_remember(bytes, index);
+    if (!fault)
+        fault = image_fault(bytes);
     if (fault) {
         log_error("image: not usable, %zu bytes: %s", limit, fault);
         return ERROR_BAD_IMAGE;
@@ -340,4 +327,5 @@ enum error dmfs_open(struct dmfs *image, const void *bytes, size_t limit)
 void dmfs_moved(struct dmfs *image, const void *bytes)
 {
     image->fdt = bytes;
+    tree_moved(bytes);
 }

@@ -19,9 +19,12 @@ struct dmfs {
     size_t data; /* offset of the external data: the FDT's size, aligned to 4 (FIT) */
 };
 
+struct tree_index;
+
 /* Checks the tree of an image of at most `limit` bytes. ERROR_BAD_IMAGE, logged with the reason.
- * image->size is then the number of bytes that it takes. */
-enum error dmfs_open(struct dmfs *image, const void *bytes, size_t limit);
+ * image->size is then the number of bytes that it takes. With an index (else NULL) what follows
+ * takes less time, until tree_forget(). */
+enum error dmfs_open(struct dmfs *image, const void *bytes, size_t limit, struct tree_index *index);
 
 /* All bytes of the image are now at another address, which is a multiple of 8. */
 void dmfs_moved(struct dmfs *image, const void *bytes);

@@ -2,23 +2,59 @@
 #include <libfdt.h>
 #include <string.h>
 
-static const struct tree_index *known; /* NULL: none */
+#define FDT_VERSION 17 /* Devicetree 0.4, 5.2: the first with size_dt_struct */
+
+static struct tree_index *known; /* NULL: none */
+
+/* ---- Soundness ---- */
+
+/* libfdt is compiled to know this version only, to read blocks as the words that their alignments
+ * promise (Devicetree 0.4, 5.6; not every hart can read others), and to rely on the header that has
+ * been checked here. */
+const char *tree_fault(const void *fdt, size_t limit)
+{
+    int error;
+
+    if ((uintptr_t)fdt % 8)
+        return "it is not at an address that is a multiple of 8";
+    if (limit < sizeof(struct fdt_header))
+        return fdt_strerror(-FDT_ERR_TRUNCATED);
+    error = fdt_check_header(fdt);
+    if (error)
+        return fdt_strerror(error);
+    if (fdt_version(fdt) < FDT_VERSION || fdt_last_comp_version(fdt) > FDT_VERSION)
+        return "its device tree is of a version before 17, or of one that can't be read like 17";
+    if (fdt_off_dt_struct(fdt) % 4 || fdt_off_mem_rsvmap(fdt) % 8)
+        return "its blocks are not aligned";
+    error = fdt_check_full(fdt, limit);
+    return error ? fdt_strerror(error) : NULL;
+}
 
 /* ---- The index ---- */
 
+static const struct fdt_property *property_at(const struct tree_index *index, int offset)
+{
+    return (const void *)(index->tags + offset);
+}
+
+static const char *name_of(const struct tree_index *index, const struct fdt_property *property)
+{
+    return index->names + fdt32_ld(&property->nameoff);
+}
+
 /* Notes a property of the last node; false when there is no room. */
-static bool note_property(struct tree_index *to, const void *fdt, int offset)
+static bool note_property(struct tree_index *to, int offset)
 {
     struct tree_node *node = &to->nodes[to->node_count - 1];
-    const struct fdt_property *property = fdt_offset_ptr(fdt, offset, sizeof *property + 4);
+    const struct fdt_property *property = property_at(to, offset);
 
     if (to->property_count == TREE_PROPERTIES)
         return false;
     to->properties[to->property_count++] = offset;
     node->properties++;
     /* 2.3.3, and the name that it had before. */
-    if (property && fdt32_ld(&property->len) == 4) {
-        const char *name = fdt_string(fdt, (int)fdt32_ld(&property->nameoff));
+    if (fdt32_ld(&property->len) == 4) {
+        const char *name = name_of(to, property);
 
         if (!strcmp(name, "phandle") || (!node->phandle && !strcmp(name, "linux,phandle")))
             node->phandle = fdt32_ld((const fdt32_t *)property->data);
@@ -35,6 +71,15 @@ static bool note_node(struct tree_index *to, int offset, int above)
     return true;
 }
 
+void tree_moved(const void *fdt)
+{
+    if (!known)
+        return;
+    known->fdt = fdt;
+    known->names = (const char *)fdt + fdt_off_dt_strings(fdt);
+    known->tags = (const uint8_t *)fdt + fdt_off_dt_struct(fdt);
+}
+
 /* A node that was noted in part is not in the index. Properties behind a node's children are none
  * (Devicetree 0.4, 5.4.2). */
 void tree_remember(const void *fdt, struct tree_index *to)
@@ -42,15 +87,15 @@ void tree_remember(const void *fdt, struct tree_index *to)
     int above = -1, next;
     uint32_t tag;
 
-    to->fdt = fdt;
-    to->node_count = to->property_count = 0;
+    to->node_count = to->property_count = to->last = 0;
     to->whole = false;
     known = to;
+    tree_moved(fdt);
     for (int offset = 0; (tag = fdt_next_tag(fdt, offset, &next)) != FDT_END; offset = next) {
         if (tag == FDT_BEGIN_NODE && !note_node(to, offset, above))
             return;
         if (tag == FDT_PROP && above >= 0 && above == to->node_count - 1 &&
-            !note_property(to, fdt, offset)) {
+            !note_property(to, offset)) {
             to->node_count--;
             return;
         }
@@ -68,21 +113,32 @@ void tree_forget(void)
 }
 
 /* Nodes are in the order of their offsets. */
-static const struct tree_node *find(const void *fdt, int node)
+static const struct tree_node *search(int node)
 {
-    unsigned low = 0, high = known && known->fdt == fdt ? known->node_count : 0;
+    unsigned low = 0, high = known->node_count;
 
     while (low < high) {
         unsigned middle = low + (high - low) / 2;
 
-        if (known->nodes[middle].node == node)
+        if (known->nodes[middle].node == node) {
+            known->last = (uint16_t)middle;
             return &known->nodes[middle];
+        }
         if (known->nodes[middle].node < node)
             low = middle + 1;
         else
             high = middle;
     }
     return NULL;
+}
+
+static const struct tree_node *find(const void *fdt, int node)
+{
+    if (!known || known->fdt != fdt)
+        return NULL;
+    if (known->last < known->node_count && known->nodes[known->last].node == node)
+        return &known->nodes[known->last];
+    return search(node);
 }
 
 static bool is_whole(const void *fdt)
@@ -180,14 +236,12 @@ const void *tree_property(const void *fdt, int node, const char *name, int *leng
 
     if (!here)
         return fdt_getprop(fdt, node, name, length);
-    const char *names = (const char *)fdt + fdt_off_dt_strings(fdt);
-    const uint8_t *tags = (const uint8_t *)fdt + fdt_off_dt_struct(fdt);
-
     for (unsigned i = 0; i < here->properties; i++) {
         const struct fdt_property *property =
-            (const void *)(tags + known->properties[here->first_property + i]);
+            property_at(known, known->properties[here->first_property + i]);
+        const char *found = name_of(known, property);
 
-        if (!strcmp(names + fdt32_ld(&property->nameoff), name)) {
+        if (*found == *name && !strcmp(found, name)) {
             *length = (int)fdt32_ld(&property->len);
             return property->data;
         }

@@ -5,8 +5,8 @@
  * Boot asks for hundreds of such things. So one walk writes down where nodes and properties are;
  * what had no room there, or is of another tree, is found by libfdt, only slower.
  *
- * Nodes are libfdt's offsets; a negative one is none. The tree is one that fdt_check_full() has
- * passed, and stays as it is. All this is for boot, on one hart.
+ * Nodes are libfdt's offsets; a negative one is none. The tree is one that tree_fault() has passed,
+ * and stays as it is. All this is for boot, on one hart.
  */
 #ifndef CORE_TREE_H
 #define CORE_TREE_H
@@ -20,8 +20,11 @@
 
 struct tree_index {
     const void *fdt;
-    bool whole; /* there was room for all */
+    const char *names;   /* its strings block */
+    const uint8_t *tags; /* its structure block */
+    bool whole;          /* there was room for all */
     uint16_t node_count, property_count;
+    uint16_t last; /* the node that was found last: it is often the next one, too */
     struct tree_node {
         int node;
         uint32_t phandle; /* 0: none */
@@ -31,9 +34,15 @@ struct tree_index {
     int properties[TREE_PROPERTIES];
 };
 
+/* What is wrong with a tree that may take `limit` bytes; NULL: nothing that keeps libfdt from
+ * walking through it. */
+const char *tree_fault(const void *fdt, size_t limit);
+
 /* Fills the index, which the functions below use until tree_forget(). */
 void tree_remember(const void *fdt, struct tree_index *index);
 void tree_forget(void);
+/* The tree has been copied, and its copy is read from now on. */
+void tree_moved(const void *fdt);
 
 /* The node after `node`, each before those below it; -1 begins. */
 int tree_next(const void *fdt, int node);

@@ -228,12 +228,12 @@ static void move_image(struct dmfs *image, size_t size)
 }
 
 /* The image that a boot loader passed replaces the built-in one, unless it is damaged. */
-static bool open_passed_image(struct dmfs *image)
+static bool open_passed_image(struct dmfs *image, struct tree_index *index)
 {
     uint64_t start, size;
     if (!platform_initrd(&start, &size))
         return false;
-    if (dmfs_open(image, hpa_pointer(hpa(start)), size) == OK) {
+    if (dmfs_open(image, hpa_pointer(hpa(start)), size, index) == OK) {
         move_image(image, size);
         return true;
     }
@@ -243,20 +243,20 @@ static bool open_passed_image(struct dmfs *image)
 
 /* The built-in one lies right behind the hypervisor, where it is in nobody's way but that of guests
  * linked to a fixed address. */
-static bool open_builtin_image(struct dmfs *image)
+static bool open_builtin_image(struct dmfs *image, struct tree_index *index)
 {
     size_t size = (size_t)(dmfs_end - dmfs_start);
-    if (dmfs_open(image, dmfs_start, size) != OK)
+    if (dmfs_open(image, dmfs_start, size, index) != OK)
         return false;
     if (port_capsule_ram().identity)
         move_image(image, size);
     return true;
 }
 
-static bool open_image(struct dmfs *image)
+static bool open_image(struct dmfs *image, struct tree_index *index)
 {
-    if (!open_passed_image(image))
-        return open_builtin_image(image);
+    if (!open_passed_image(image, index))
+        return open_builtin_image(image, index);
     give_back_image(dmfs_start, (size_t)(dmfs_end - dmfs_start));
     return true;
 }
@@ -274,13 +274,12 @@ static void keep_clear_for_guests(void)
     memory_keep_clear(hpa_of(hypervisor_area_end), end);
 }
 
-/* Without memory for an index, it takes longer. */
-static void read_image(const struct dmfs *image)
+static void read_image(struct dmfs *image)
 {
     struct dmfs_filter filter = {bootargs.no_services, bootargs.no_guests};
-    struct tree_index *index = memory_alloc_pages(sizeof *index);
-    if (index != NULL)
-        tree_remember(image->fdt, index);
+    struct tree_index *index = memory_alloc_pages(sizeof *index); /* without, it takes longer */
+    if (!open_image(image, index))
+        panic("there is no usable image: nothing to run");
     dmfs_each_banner(image, print_banner);
     report_harts();
     dmfs_each_capsule(image, filter, create_capsule);
@@ -294,8 +293,6 @@ static void start_capsules(void)
     struct dmfs image;
     if (!port_capsule_ram().identity)
         keep_clear_for_guests(); /* none is linked to a fixed address */
-    if (!open_image(&image))
-        panic("there is no usable image: nothing to run");
     read_image(&image);
     keep_clear_for_guests();
     if (port_capsule_ram().identity)

@@ -421,16 +421,6 @@ void platform_mask(uint64_t hart_id, unsigned source)
 
 /* ---- */
 
-/* The blocks must be aligned (Devicetree 0.4, 5.6), for libfdt reads them as words and a hart may
- * not be able to read those at any address. The size that the tree states is all that bounds
- * the check: there is no other. */
-static bool is_sound(const void *fdt)
-{
-    return (uintptr_t)fdt % 8 == 0 && fdt_check_header(fdt) == 0 &&
-           fdt_off_mem_rsvmap(fdt) % 8 == 0 && fdt_off_dt_struct(fdt) % 4 == 0 &&
-           fdt_check_full(fdt, fdt_totalsize(fdt)) == 0;
-}
-
 static bool read_tree(void)
 {
     find_serial();
@@ -452,7 +442,8 @@ bool platform_init(const void *fdt)
 {
     struct tree_index index; /* nobody asks for anything later */
 
-    if (!is_sound(fdt)) {
+    /* The size that the tree states is all that bounds the check: there is no other. */
+    if (tree_fault(fdt, fdt_totalsize(fdt))) {
         log_error("there is no device tree, or it is damaged");
         return false;
     }

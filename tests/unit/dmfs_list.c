@@ -85,7 +85,7 @@ int main(int count, char **arguments)
     size_t size;
     void *bytes = count == 2 ? read_file(arguments[1], &size) : NULL;
 
-    if (!bytes || dmfs_open(&image, bytes, size))
+    if (!bytes || dmfs_open(&image, bytes, size, NULL))
         return 1;
     printf("image %zu of %zu\n", image.size, size);
     dmfs_each_banner(&image, print_banner);

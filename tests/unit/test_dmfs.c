@@ -4,6 +4,7 @@
  */
 #include "unit.h"
 #include "dmfs.h"
+#include "tree.h"
 #include "log.h"
 #include <libfdt.h>
 #include <stdio.h>
@@ -186,10 +187,12 @@ static void finish_image(void)
     copy_image(whole, start + data_size);
 }
 
+static struct tree_index places;
+
 /* Reads the whole image; visits are in `seen`. */
 static enum error read_image(void)
 {
-    enum error error = dmfs_open(&image, image_bytes, image_size);
+    enum error error = dmfs_open(&image, image_bytes, image_size, &places);
 
     seen_count = banners_seen = 0;
     if (error)
@@ -346,7 +349,7 @@ static void filters_leave_out_services_or_guests(void **state)
 {
     (void)state;
     good_image();
-    assert_int_equal(dmfs_open(&image, image_bytes, image_size), OK);
+    assert_int_equal(dmfs_open(&image, image_bytes, image_size, NULL), OK);
     dmfs_each_capsule(&image, (struct dmfs_filter){.no_services = true}, see_capsule);
     assert_int_equal(seen_count, 1);
     assert_string_equal(seen[0].name, "linux");
@@ -688,11 +691,43 @@ static void random_damage_is_survived(void **state)
     }
 }
 
+/* From its old place nothing is read any more. */
+static void an_image_may_move(void **state)
+{
+    (void)state;
+    good_image();
+    assert_int_equal(dmfs_open(&image, image_bytes, image_size, &places), OK);
+    uint8_t *before = image_bytes;
+
+    image_bytes = memcpy(malloc(image_size), before, image_size);
+    free(before);
+    dmfs_moved(&image, image_bytes);
+    seen_count = 0;
+    dmfs_each_capsule(&image, (struct dmfs_filter){0}, see_capsule);
+    assert_int_equal(seen_count, 2);
+    assert_seen_is_sound();
+}
+
+/* libfdt is compiled to know version 17 only. */
+static void trees_of_other_versions_are_refused(void **state)
+{
+    (void)state;
+    good_image();
+    fdt_set_version(image_bytes, 16);
+    assert_int_equal(read_image(), ERROR_BAD_IMAGE);
+    assert_logged("version before 17");
+    fdt_set_version(image_bytes, 18);
+    assert_int_equal(read_image(), OK); /* it says that it can be read like 17 */
+    fdt_set_last_comp_version(image_bytes, 18);
+    assert_int_equal(read_image(), ERROR_BAD_IMAGE);
+    assert_logged("that can't be read like 17");
+}
+
 static void what_is_no_image_is_refused(void **state)
 {
     (void)state;
     good_image();
-    assert_int_equal(dmfs_open(&image, image_bytes + 4, image_size - 4), ERROR_BAD_IMAGE);
+    assert_int_equal(dmfs_open(&image, image_bytes + 4, image_size - 4, NULL), ERROR_BAD_IMAGE);
     assert_logged("multiple of 8");
     begin_image_of_version(2);
     begin_configurations();
@@ -854,6 +889,8 @@ int main(void)
         TEST(every_truncation_is_survived),
         TEST(every_byte_of_the_tree_may_change),
         TEST(random_damage_is_survived),
+        TEST(an_image_may_move),
+        TEST(trees_of_other_versions_are_refused),
         TEST(what_is_no_image_is_refused),
         TEST(blobs_are_read),
         TEST(bad_blobs_of_a_capsule_are_refused),

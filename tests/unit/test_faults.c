@@ -60,7 +60,7 @@ static unsigned boot(uint64_t n)
     assert_non_null(file);
     size_t size = fread(image_bytes, 1, sizeof image_bytes, file);
     fclose(file);
-    assert_int_equal(dmfs_open(&image, image_bytes, size), OK);
+    assert_int_equal(dmfs_open(&image, image_bytes, size, NULL), OK);
     memory_fail(n);
     dmfs_each_capsule(&image, (struct dmfs_filter){false, false}, create);
     for (unsigned i = 0; i < capsule_count; i++)

@@ -23,21 +23,22 @@ test_memory_SOURCES := hypervisor/core/lock.c hypervisor/hosted/log.c
 test_pqueue_SOURCES := hypervisor/core/pqueue.c
 $(UNIT)/test_pqueue.d/hypervisor/core/pqueue.o: UNIT_EXTRA := -fsanitize-coverage=trace-pc
 test_error_SOURCES := hypervisor/core/error.c
-UNIT_DMFS := $(addprefix hypervisor/core/,dmfs.c dmfs_capsules.c tree.c)
-test_dmfs_SOURCES := $(UNIT_DMFS)
-test_dmfs_LIBS := -lfdt -lz -Wl,--wrap=crc32
 test_loader_SOURCES := hypervisor/core/loader.c hypervisor/core/kernel.c
 test_bootargs_SOURCES := hypervisor/core/bootargs.c
 
 
 UNIT_RISCV := -iquote hypervisor/riscv -iquote hypervisor/riscv/machine -iquote hypervisor/drivers
 
-# libfdt is compiled into each test that uses it, for the sanitizers to see what it does:
+# libfdt is compiled into each test that uses it, as for the hypervisor, for the sanitizers to see what it does:
 #   test_NAME_SOURCES := ... $(UNIT_FDT)   test_NAME_CFLAGS := ... $(UNIT_FDT_CFLAGS)
 UNIT_FDT_FOLDER := $(BUILD)/third_party/dtc/libfdt
 UNIT_FDT_CFLAGS := -isystem $(UNIT_FDT_FOLDER)
 UNIT_FDT := $(patsubst %,$(UNIT_FDT_FOLDER)/%.c,fdt fdt_ro fdt_addresses fdt_check fdt_strerror fdt_sw fdt_wip fdt_rw)
 $(UNIT_FDT): $(BUILD)/third_party/dtc/.stamp ;
+UNIT_DMFS := $(addprefix hypervisor/core/,dmfs.c dmfs_capsules.c tree.c)
+test_dmfs_SOURCES := $(UNIT_DMFS) $(UNIT_FDT)
+test_dmfs_CFLAGS := $(UNIT_HOSTED) $(UNIT_FDT_CFLAGS)
+test_dmfs_LIBS := -lz -Wl,--wrap=crc32
 
 # Device trees of machines: of QEMU's, and of those in data/*.dts.
 UNIT_DATA := $(UNIT)/data
@@ -133,7 +134,7 @@ $$($(1)_OBJECTS): $(UNIT)/$(1).d/%.o: %.c
 $(UNIT)/$(1): $$($(1)_OBJECTS)
 	@echo "  LINK $$@"
 	@$(UNIT_CC) $(UNIT_SANITIZE) $$^ -lcmocka $$($(1)_LIBS) -o $$@
-$$(filter $(UNIT)/$(1).d/$(UNIT_FDT_FOLDER)/%,$$($(1)_OBJECTS)): UNIT_EXTRA := -w -DFDT_ASSUME_MASK=0
+$$(filter $(UNIT)/$(1).d/$(UNIT_FDT_FOLDER)/%,$$($(1)_OBJECTS)): UNIT_EXTRA = -w $$(call fdt_assume,$$(basename $$(notdir $$<)))
 -include $$($(1)_OBJECTS:.o=.d)
 .PHONY: test-unit-$(1:test_%=%)
 test-unit-$(1:test_%=%): $(UNIT)/$(1)

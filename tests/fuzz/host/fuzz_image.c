@@ -4,6 +4,7 @@
  */
 #include "fuzz.h"
 #include "tree.h"
+#include "../../../hypervisor/core/tree.h" /* not that of this folder */
 #include "dmfs.h"
 #include "plan.h"
 #include <libfdt.h>
@@ -194,11 +195,12 @@ static void walk(const struct dmfs *image, struct dmfs_filter filter)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static struct tree_index places;
     struct dmfs image;
     uint8_t *bytes = fuzz_copy(data, size);
 
     fuzz_reset();
-    if (dmfs_open(&image, bytes, size) == OK) {
+    if (dmfs_open(&image, bytes, size, &places) == OK) {
         image_start = bytes;
         image_size = image.size;
         image_data = image.data;

@@ -75,7 +75,7 @@ $$(fuzz_$(1)_OBJECTS): $(FUZZ_HOST)/$(1).d/%.o: %.c
 $$(filter $(FUZZ_HOST)/$(1).d/hypervisor/% $(FUZZ_HOST)/$(1).d/services/%,$$(fuzz_$(1)_OBJECTS)): \
 	FUZZ_HOST_EXTRA := -include tests/fuzz/host/variables.h
 $$(filter $(FUZZ_HOST)/$(1).d/$(UNIT_FDT_FOLDER)/%,$$(fuzz_$(1)_OBJECTS)): \
-	FUZZ_HOST_EXTRA := -w -DFDT_ASSUME_MASK=0
+	FUZZ_HOST_EXTRA = -w $$(call fdt_assume,$$(basename $$(notdir $$<)))
 $(FUZZ_HOST)/fuzz_$(1): $$(fuzz_$(1)_OBJECTS)
 	$$(call brief,LINK,$$@)$(FUZZ_HOST_CC) $(FUZZ_HOST_SANITIZE) -fsanitize=fuzzer -no-pie $$^ \
 		$$(fuzz_$(1)_LIBS) -o $$@
