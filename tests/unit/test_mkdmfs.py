@@ -30,6 +30,13 @@ def elf(kind=2, address=0x80200000, machine=243, ident=b"\2\1\1", memory=4096, s
     return (header + programs).ljust(4096, b"\0") + b"\x13\0\0\0" * 25
 
 
+def loaded_elf(kind=2, address=0x80200000):
+    """What of such a file gets into the image: nothing lies between, before or behind."""
+    whole = elf(kind, address)
+    program = struct.pack("<IIQQQQQQ", 1, 5, 64 + 56, address, address, 100, 4096, 1)
+    return whole[:58] + bytes(6) + program + whole[4096:] + bytes(-(64 + 56 + 100) % 8)
+
+
 def linux(size=8192, text_offset=2 * MiB, image_size=16 * MiB):
     header = struct.pack("<IIQQQIIQQ", 0, 0, text_offset, image_size, 0, 2, 0, 0,
                          int.from_bytes(b"RISCV\0\0\0", "little")) + b"RSC\5\0\0\0\0"
@@ -179,7 +186,9 @@ def test_the_hypervisor_reads_what_it_writes(full, reader):
     done = reader(image)
     size = image.stat().st_size
     files = {name: described((full.path / name).read_bytes())
-             for name in ("service.elf", "linux", "initramfs", "flat.bin", "guest.elf")}
+             for name in ("linux", "initramfs", "flat.bin")}
+    files |= {"service.elf": described(loaded_elf(kind=3, address=0)),
+              "guest.elf": described(loaded_elf())}
     assert done.stdout.splitlines() == [
         f"image {size} of {size}",
         f"banner 7 {zlib.crc32(b'Hello!' + bytes([10])):08x}",
@@ -240,8 +249,24 @@ def test_equal_files_are_there_once(folder):
 
 def test_files_begin_at_pages(full):
     image = (full.path / "out.dmfs").read_bytes()
-    for name in ("hello.txt", "service.elf", "linux", "initramfs", "flat.bin", "guest.elf"):
+    for name in ("hello.txt", "linux", "initramfs", "flat.bin"):
         assert image.index((full.path / name).read_bytes()) % 4096 == 0
+    assert image.index(loaded_elf(kind=3, address=0)) % 4096 == 0
+
+
+def test_of_an_elf_file_only_what_is_loaded_is_there(folder):
+    guest = GUEST.replace('kernel = "linux"', 'kernel = "guest.elf"').replace(
+        'initramfs = "initramfs"\n', "")
+    folder.write("guest.elf", elf())
+    image = folder.make(guest)
+    folder.write("guest.elf", elf() + b"symbols" * 100000)
+    assert folder.make(guest) == image
+    taken = folder.path / "taken"
+    subprocess.run(["dumpimage", "-T", "flat_dt", "-p", "0", "-o", taken, "out.dmfs"],
+                   cwd=folder.path, check=True, capture_output=True)
+    headers = subprocess.run(["readelf", "-lW", taken], check=True, capture_output=True, text=True)
+    assert headers.stderr == ""
+    assert re.search(r"LOAD +0x000078 0x0+80200000 0x0+80200000 0x000064 0x001000 R E", headers.stdout)
 
 
 def test_the_same_input_gives_the_same_bytes(full):

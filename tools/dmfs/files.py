@@ -93,6 +93,25 @@ def elf_segments(data):
     return sorted(segments), kind == 3
 
 
+def loaded_part(data):
+    """Returns an ELF that checks have passed without what nobody loads: symbols, debug information,
+    padding. It would have to be hashed and kept in memory."""
+    phoff, = struct.unpack_from("<Q", data, 32)
+    phnum, = struct.unpack_from("<H", data, 56)
+    headers = [struct.unpack_from("<IIQQQQQQ", data, phoff + number * 56) for number in range(phnum)]
+    loaded = [each for each in headers if each[0] == 1 and each[6]]
+    table, segments, at = b"", b"", 64 + 56 * len(loaded)
+    for kind, flags, offset, vaddr, paddr, filesz, memsz, _ in loaded:
+        segment = data[offset:offset + filesz]
+        segment += bytes(-(at + filesz) % 8)  # copied fast
+        table += struct.pack("<IIQQQQQQ", kind, flags, at, vaddr, paddr, filesz, memsz, 1)
+        segments, at = segments + segment, at + len(segment)
+    # The program headers follow the ELF header; there are no sections.
+    header = (data[:32] + struct.pack("<QQ", 64, 0) + data[48:56]
+              + struct.pack("<HHHH", len(loaded), 0, 0, 0))
+    return header + table + segments
+
+
 def kernel_span(data, load):
     """Returns (first address, end, if they are fixed) of what a kernel takes. An address that is
     not fixed counts from the start of RAM."""
@@ -152,7 +171,8 @@ def check_room(entry, end, initramfs):
 
 
 def check_fit(entry, key, kernel, initramfs):
-    """Do kernel, blobs, initramfs and device tree have room in the capsule's RAM?"""
+    """Do kernel, blobs, initramfs and device tree have room in the capsule's RAM? False: what the
+    kernel is cannot be told."""
     ram = entry.capsule["ram"]
     first = end = 0
     fixed = False
@@ -161,16 +181,17 @@ def check_fit(entry, key, kernel, initramfs):
             first, end, fixed = kernel_span(kernel, entry.capsule.get("load"))
     except BadKernel as bad:
         entry.wrong(key, f"{entry.capsule[key]}: {bad}")
-        return
+        return False
     if fixed and (first < RAM_BASE or end > RAM_BASE + ram):
         entry.wrong("ram", f"the kernel takes {first:#x} to {end:#x}, but RAM is {RAM_BASE:#x} to "
                            f"{RAM_BASE + ram:#x}")
-        return
+        return True
     if fixed:
         first, end = first - RAM_BASE, end - RAM_BASE
     check_room(entry, end, initramfs)
     if entry.capsule.get("blobs"):
         check_blob_places(entry, (RAM_BASE + first, RAM_BASE + end) if kernel else None)
+    return True
 
 
 def read_capsule(entry, files):
@@ -188,7 +209,9 @@ def read_capsule(entry, files):
     capsule["flash_data"] = [data.get("flash0"), data.get("flash1")]
     capsule["blobs_data"] = blobs
     if capsule["ram"] and None not in [*data.values(), *blobs]:
-        check_fit(entry, key, data.get(key), data.get("initramfs"))
+        if (check_fit(entry, key, data.get(key), data.get("initramfs"))
+                and data.get(key, b"").startswith(b"\x7fELF")):
+            capsule["kernel_data"] = loaded_part(data[key])
 
 
 def read_banner(entry, name, files):
