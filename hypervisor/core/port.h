@@ -17,7 +17,7 @@ struct hart;
 
 /* Time. Ticks count up steadily on all harts alike. */
 uint64_t port_time(void);
-uint64_t port_frequency(void); /* ticks a second */
+uint64_t port_frequency(void); /* ticks a second; never 0 */
 
 /* The hart that runs this. */
 struct hart *port_hart(void);

@@ -8,7 +8,7 @@
 #include "hart.h"
 #include "port.h"
 
-#define HOSTED_FREQUENCY   10000000UL /* ticks a second */
+#define HOSTED_FREQUENCY   10000000UL /* ticks a second, unless a test says otherwise */
 #define HOSTED_SERIAL_SIZE 65536
 
 /* Everything below in its first state; call it before each test. */
@@ -18,7 +18,7 @@ void hosted_reset(void);
  * them to the memory map. Returns where they are. */
 struct hpa hosted_add_ram(uint64_t size);
 
-extern uint64_t hosted_time;
+extern uint64_t hosted_time, hosted_frequency;
 extern __thread struct capsule *hosted_open; /* whose memory may be touched */
 extern __thread struct hart *hosted_hart;    /* the hart that this thread is */
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t hosted_time;
+uint64_t hosted_time, hosted_frequency = HOSTED_FREQUENCY;
 __thread struct hart *hosted_hart;
 __thread struct capsule *hosted_open;
 struct port_ram hosted_capsule_ram;
@@ -25,6 +25,7 @@ static size_t serial_sent, serial_read;
 void hosted_reset(void)
 {
     hosted_time = 0;
+    hosted_frequency = HOSTED_FREQUENCY;
     hosted_hart = NULL;
     hosted_capsule_ram = (struct port_ram){.align = MEGAPAGE_SIZE, .base = gpa(0x80000000)};
     hosted_create_error = hosted_fdt_error = OK;
@@ -51,7 +52,7 @@ uint64_t port_time(void)
 
 uint64_t port_frequency(void)
 {
-    return HOSTED_FREQUENCY;
+    return hosted_frequency;
 }
 
 struct hart *port_hart(void)

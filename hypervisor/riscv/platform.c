@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define FALLBACK_TIMEBASE 10000000 /* so that nobody divides by 0 before it is known */
+#define LEAST_TIMEBASE    1000     /* slices and caps are thousandths of a second */
 
 static const struct timer_driver *const timer_drivers[] = {&clint, &aclint_mtimer, &aclint_mswi};
 
@@ -204,6 +205,20 @@ static void add_hart(int cpu)
         mmu_type = mmu;
 }
 
+static bool is_timebase(bool found)
+{
+    bool good = found && timebase >= LEAST_TIMEBASE && timebase <= UINT32_MAX;
+
+    if (!found)
+        log_error("the device tree has no timebase-frequency");
+    else if (!good)
+        log_error("the device tree's timebase-frequency is %llu, expected %u to %u",
+                  (unsigned long long)timebase, LEAST_TIMEBASE, UINT32_MAX);
+    if (!good)
+        timebase = FALLBACK_TIMEBASE;
+    return good;
+}
+
 static bool read_harts(void)
 {
     int cpu, cpus = tree_find_child(tree, 0, "cpus", 4);
@@ -219,12 +234,7 @@ static bool read_harts(void)
             has_timebase = devicetree_u64(tree, cpu, "timebase-frequency", &timebase);
         add_hart(cpu);
     }
-    if (!has_timebase || timebase == 0) {
-        log_error("the device tree has no timebase-frequency");
-        timebase = FALLBACK_TIMEBASE;
-        return false;
-    }
-    return listed_count > 0;
+    return is_timebase(has_timebase) && listed_count > 0;
 }
 
 unsigned platform_hart_count(void)

@@ -187,6 +187,28 @@ static void test_what_was_used_too_much_is_owed(void **state)
     assert_int_equal(cap_take(capsule, SECOND), PERIOD / 10);
 }
 
+/* A clock so slow that a part of a period is less than a tick: what can be given is a tick. */
+static void test_a_slow_clock(void **state)
+{
+    (void)state;
+    for (hosted_frequency = 1; hosted_frequency <= 20000; hosted_frequency += 7) {
+        struct capsule capsule = {.config.cap = 1};
+
+        hosted_time = 5;
+        assert_true(cap_allows(&capsule, hosted_time));
+        assert_true(capsule.period_end > hosted_time);
+        uint64_t taken = cap_take(&capsule, SECOND);
+
+        assert_in_range(taken, 1, hosted_frequency / 1000 + 1);
+        cap_settle(&capsule, taken, taken + 3); /* an exit takes its time, which is owed */
+        for (unsigned periods = 0; !cap_allows(&capsule, hosted_time); periods++) {
+            assert_true(periods < 10);
+            hosted_time = capsule.period_end;
+        }
+        assert_true(cap_take(&capsule, SECOND) > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +221,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_sleeper_below_its_cap, setup),
         cmocka_unit_test_setup(test_its_end_does_not_lift_it, setup),
         cmocka_unit_test_setup(test_what_was_used_too_much_is_owed, setup),
+        cmocka_unit_test_setup(test_a_slow_clock, setup),
     };
     setenv("CMOCKA_TEST_ABORT", "1", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -453,6 +453,28 @@ static void test_what_is_no_tree(void **state)
     assert_int_equal(platform_timebase(), 10000000); /* nobody divides by 0 after it */
 }
 
+/* Time is divided by it, and guests' trees have 32 bits for it. */
+static void test_a_timebase_that_cannot_be(void **state)
+{
+    static const struct {
+        uint64_t frequency;
+        bool good;
+    } cases[] = {{0, false},         {1, false},         {999, false},       {1000, true},
+                 {UINT32_MAX, true}, {1UL << 32, false}, {UINT64_MAX, false}};
+    size_t size;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snapshot_setup(state);
+        uint8_t *tree = load("board", &size);
+        int cpus = fdt_path_offset(tree, "/cpus");
+
+        assert_int_equal(
+            fdt_setprop_inplace_u64(tree, cpus, "timebase-frequency", cases[i].frequency), 0);
+        assert_int_equal(platform_init(tree), cases[i].good);
+        assert_int_equal(platform_timebase(), cases[i].good ? cases[i].frequency : 10000000);
+    }
+}
+
 /* A region that ends before its registers do is not touched beyond its end. */
 static void test_a_plic_without_room_for_its_registers(void **state)
 {
@@ -527,6 +549,7 @@ int main(void)
         cmocka_unit_test_setup(test_board_serial, snapshot_setup),
         cmocka_unit_test_setup(test_a_jammed_port_does_not_hold_anybody_up, snapshot_setup),
         cmocka_unit_test_setup(test_what_is_no_tree, snapshot_setup),
+        cmocka_unit_test_setup(test_a_timebase_that_cannot_be, snapshot_setup),
         cmocka_unit_test_setup(test_a_plic_without_room_for_its_registers, snapshot_setup),
         cmocka_unit_test_setup(test_damaged_virt, snapshot_setup),
         cmocka_unit_test_setup(test_damaged_aia, snapshot_setup),
