@@ -18,13 +18,6 @@
 #include "port.h"
 #include "sched.h"
 
-#define A0 10
-#define A1 11
-#define A2 12
-#define A3 13
-#define A6 16
-#define A7 17
-
 /* SBI 3.0, chapters 7, 8, 9 */
 #define SBI_EXTENSION_IPI    0x735049
 #define SBI_EXTENSION_RFENCE 0x52464E43

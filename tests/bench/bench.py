@@ -46,6 +46,15 @@ class Failure(Exception):
     """A run did not end as it should."""
 
 
+def symbol(elf, name):
+    """Its address."""
+    table = subprocess.run(["readelf", "-sW", elf], capture_output=True, text=True, check=True).stdout
+    found = re.search(rf"^ *\d+: (\w+) .* {name}$", table, re.MULTILINE)
+    if not found:
+        raise Failure(f"{elf} has no symbol {name}")
+    return int(found[1], 16)
+
+
 # --- running -------------------------------------------------------------------------------------
 
 class Bench:
@@ -122,19 +131,12 @@ class Bench:
         sizes = re.findall(r" (\.text|\.rodata) +PROGBITS +\w+ \w+ (\w+)", sections)
         return sum(int(size, 16) for _, size in sizes)
 
-    def symbol(self, name):
-        table = subprocess.run(["readelf", "-sW", self.hypervisor], capture_output=True, text=True, check=True).stdout
-        found = re.search(rf"^ *\d+: (\w+) .* {name}$", table, re.MULTILINE)
-        if not found:
-            raise Failure(f"{self.hypervisor} has no symbol {name}")
-        return int(found[1], 16)
-
     def hypervisor_owned(self):
         """Bytes that the hypervisor's own map of memory (core/memory.h) gives to itself, image included."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.connect(f"{self.folder}/monitor")
             self.ask(monitor)
-            at, = self.words(monitor, self.symbol("extents"), 1)
+            at, = self.words(monitor, symbol(self.hypervisor, "extents"), 1)
             words = self.words(monitor, at, 3 * 64)
         owned, end = 0, 0
         for base, size, owner in zip(words[0::3], words[1::3], words[2::3]):

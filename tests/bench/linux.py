@@ -34,10 +34,8 @@ import libfdt
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
 import diosix  # noqa: E402  (makes images)
+from bench import BUDGETS, SYSTEMS, Failure, symbol  # noqa: E402
 
-BUDGETS = HERE / "budgets.toml"
-SYSTEMS = {"opensbi": ("rv64", ""), "gstage": ("rv64", "services=no"),
-           "pmp": ("rv64", "services=no isolation=pmp"), "no_h": ("rv64,h=off", "services=no")}
 GUEST_RAM = "256M"
 BOOTARGS = "console=ttyS0 quiet"
 PROMPT = "login:"
@@ -46,10 +44,6 @@ FIRMWARE_BASE = 0x8000_0000  # where a machine's RAM begins, and a gstage guest'
 STARTED = re.compile(r"capsule linux: started, .* at (0x[0-9a-f]+)")
 # What `virt` has and a capsule has not.
 NOT_IN_A_CAPSULE = ["/fw-cfg@10100000", "/flash@20000000", "/platform-bus@4000000", "/pmu", "/soc/pci@30000000"]
-
-
-class Failure(Exception):
-    """A run did not end as it should."""
 
 
 class Debugger:
@@ -116,16 +110,9 @@ class Linux:
         self.qemu, self.hypervisor, self.folder = qemu, hypervisor, Path(folder)
         self.guest = diosix.linux(ram=GUEST_RAM, bootargs=BOOTARGS)
         self.image, _ = diosix.mkdmfs(diosix.manifest(guests=[self.guest]), folder)
-        self.vcpu_run = self.symbol("port_vcpu_run")
+        self.vcpu_run = symbol(self.hypervisor, "port_vcpu_run")
         with open(self.guest["kernel"], "rb") as kernel:
             self.text_offset = int.from_bytes(kernel.read(16)[8:], "little")
-
-    def symbol(self, name):
-        table = subprocess.run(["readelf", "-sW", self.hypervisor], capture_output=True, text=True, check=True).stdout
-        found = re.search(rf"^ *\d+: (\w+) .* {name}$", table, re.MULTILINE)
-        if not found:
-            raise Failure(f"{self.hypervisor} has no symbol {name}")
-        return int(found[1], 16)
 
     def tree(self, cpu):
         """The device tree of `virt`, without what a capsule has not."""

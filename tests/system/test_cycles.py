@@ -66,41 +66,37 @@ def lines_of(text, name):
     return lines
 
 
+TALKERS = [payload("canary", f"talker{i}", beats=0, beat_ms=5) for i in range(2)]
+
+
+def end_it_while_guests_print(service, what, isolation, path, **words):
+    """CRASHES times, by payload `control`. Memory ends as it began. Returns the machine, which has ended."""
+    control = payload("control", properties=CONTROL, capsule=service["name"], times=CRASHES, hold_ms=4000, **words)
+    with Machine([*TALKERS, control], [service], smp=2, append=isolation, options=Monitor.options(path)) as machine:
+        monitor = Monitor(path)
+        machine.expect(f"{what} begin")
+        before = monitor.memory_map()
+        machine.expect(f"{what} end", timeout=60 + CRASHES / 5)
+        assert monitor.memory_map() == before
+        machine.payload_done("control")
+    return machine
+
+
 @pytest.mark.slow
 def test_service_crashes_in_the_middle_of_traffic(isolation, tmp_path):
     """The console service crashes between any two of its calls while guests print. Each line comes, though
-    the next life may show again what the last one has shown; and memory ends as it began."""
+    the next life may show again what the last one has shown."""
     relay = {"name": "relay", "file": str(BUILD / "payload/relay.elf"), "ram": "2M",
              "properties": ["service_console", "console_write"]}
-    talkers = [payload("canary", f"talker{i}", beats=0, beat_ms=5) for i in range(2)]
-    control = payload("control", properties=CONTROL, capsule="relay", do="revive", times=CRASHES, hold_ms=4000)
-    path = tmp_path / "monitor"
-    with Machine([*talkers, control], [relay], smp=2, append=isolation, options=Monitor.options(path)) as machine:
-        monitor = Monitor(path)
-        machine.expect("crashes begin")
-        before = monitor.memory_map()
-        machine.expect("crashes end", timeout=60 + CRASHES / 5)
-        assert monitor.memory_map() == before
-        machine.payload_done("control")
-        text = machine.text
+    machine = end_it_while_guests_print(relay, "crashes", isolation, tmp_path / "monitor", do="revive")
     assert machine.count("capsule relay: vCPU 0 crashed") >= CRASHES
-    for talker in talkers:
-        assert len(lines_of(text, talker["name"])) > CRASHES
+    for talker in TALKERS:
+        assert len(lines_of(machine.text, talker["name"])) > CRASHES
 
 
 @pytest.mark.slow
 def test_console_ends_in_the_middle_of_calls(isolation, tmp_path):
     """The same with the real one, which another hart stops and starts wherever it is: its crash is no other
     end. The guest that it is attached to loses nothing."""
-    talkers = [payload("canary", f"talker{i}", beats=0, beat_ms=5) for i in range(2)]
-    control = payload("control", properties=CONTROL, capsule="console", do="cycle", times=CRASHES, gap_us=30000,
-                      hold_ms=4000)
-    path = tmp_path / "monitor"
-    with Machine([*talkers, control], [console()], smp=2, append=isolation, options=Monitor.options(path)) as machine:
-        monitor = Monitor(path)
-        machine.expect("cycles begin")
-        before = monitor.memory_map()
-        machine.expect("cycles end", timeout=60 + CRASHES / 5)
-        assert monitor.memory_map() == before
-        machine.payload_done("control")
-        assert len(lines_of(machine.text, "talker0")) > CRASHES
+    machine = end_it_while_guests_print(console(), "cycles", isolation, tmp_path / "monitor", do="cycle", gap_us=30000)
+    assert len(lines_of(machine.text, "talker0")) > CRASHES

@@ -688,18 +688,22 @@ static void test_control(void **state)
     assert_true(prompt_is_open());
 }
 
+/* With this answer of the hypervisor's to the call behind it, what is typed brings this. */
+static void assert_answered(long *answer, long error, const char *typed, const char *shown)
+{
+    *answer = error;
+    user_types(typed);
+    assert_on_screen(shown);
+}
+
 static void test_control_that_fails_says_so(void **state)
 {
     (void)state;
-    control_answer = DIOSIX_ERR_INVALID_STATE;
-    user_types("\035resume 2\r");
-    assert_on_screen("linux2 is running: cannot resume it");
-    control_answer = DIOSIX_ERR_FAILED;
-    user_types("start 2\r");
-    assert_on_screen("linux2: start failed; the log says why");
-    control_answer = DIOSIX_ERR_DENIED;
-    user_types("start 2\r");
-    assert_on_screen("lacks the property");
+    assert_answered(&control_answer, DIOSIX_ERR_INVALID_STATE, "\035resume 2\r",
+                    "linux2 is running: cannot resume it");
+    assert_answered(&control_answer, DIOSIX_ERR_FAILED, "start 2\r",
+                    "linux2: start failed; the log says why");
+    assert_answered(&control_answer, DIOSIX_ERR_DENIED, "start 2\r", "lacks the property");
 }
 
 static void test_console_does_not_stop_itself(void **state)
@@ -1001,16 +1005,12 @@ static void test_trace(void **state)
 static void test_trace_of_a_release_build(void **state)
 {
     (void)state;
-    trace_answer = DIOSIX_ERR_NOT_SUPPORTED;
-    user_types("\035trace\r");
-    assert_on_screen("release build: it keeps no trace\r\n");
-    trace_answer = DIOSIX_ERR_DENIED;
-    user_types("trace\r");
-    assert_on_screen("lacks the property stats_read\r\n");
-    trace_answer = DIOSIX_OK;
+    assert_answered(&trace_answer, DIOSIX_ERR_NOT_SUPPORTED, "\035trace\r",
+                    "release build: it keeps no trace\r\n");
+    assert_answered(&trace_answer, DIOSIX_ERR_DENIED, "trace\r",
+                    "lacks the property stats_read\r\n");
     begin_trace();
-    user_types("trace\r");
-    assert_on_screen("nothing yet\r\n");
+    assert_answered(&trace_answer, DIOSIX_OK, "trace\r", "nothing yet\r\n");
 }
 
 /* --- anything at all --- */

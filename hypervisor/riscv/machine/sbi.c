@@ -5,14 +5,6 @@
 #include "sbi.h"
 #include "devices.h"
 
-enum {
-    A0 = 10,
-    A1 = 11,
-    A2 = 12,
-    A6 = 16,
-    A7 = 17
-};
-
 #define ECALL_LENGTH 4
 
 static const struct sbi_extension *const extensions[] = {

@@ -24,6 +24,16 @@
 #define SBI_ERR_IO                (-13)
 #define SBI_ERR_DENIED_LOCKED     (-14)
 
+/* Where a call's registers are in vcpu->arch.x. */
+enum {
+    A0 = 10,
+    A1 = 11,
+    A2 = 12,
+    A3 = 13,
+    A6 = 16,
+    A7 = 17
+};
+
 struct sbi_call {
     struct vcpu *vcpu;  /* the caller; it runs on this hart */
     uint64_t extension; /* a7 */

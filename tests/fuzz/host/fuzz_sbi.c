@@ -15,14 +15,6 @@
 #define PC        0x80001000UL
 #define VCPUS_MAX 5
 
-enum {
-    A0 = 10,
-    A1 = 11,
-    A2 = 12,
-    A6 = 16,
-    A7 = 17
-};
-
 /* SBI 3.0: the errors that a call may have, as bits by -error. */
 #define MAY(error)       (1U << -(error))
 #define MAY_MASK         (MAY(0) | MAY(SBI_ERR_INVALID_PARAM)) /* 3.2 */
