@@ -12,6 +12,7 @@ import pytest
 from diosix import Machine, payload
 
 LEAST_US = 1000  # the shortest slice: docs/scheduling.md
+BUSY_US = 100    # its timer fires while it runs: docs/scheduling.md
 EXIT_US = 200    # leaving a guest, the wake-up and entering the next one, at 16 ns an instruction
 
 
@@ -75,6 +76,15 @@ def test_wake_ups_beside_hogs(isolation, cpu):
     guests.append(payload("latency", cpus=2, rounds=300, bound_us=LEAST_US + EXIT_US))
     with Machine(guests, smp=1, icount=4, cpu=cpu, append=f"services=no {isolation}") as machine:
         machine.payload_done("latency", 300)
+
+
+@pytest.mark.parametrize("isolation, cpu", [("auto", None), ("auto", "rv64,sstc=off"), ("pmp", "rv64,sstc=off"),
+                                            ("pmp", "rv64,h=off")])
+def test_timer_of_one_that_computes(isolation, cpu):
+    """Strikes when the deadline comes and not before, or as soon as it has the hart again."""
+    guests = [share("hog", start=0, end=1000), payload("latency", rounds=45, busy_us=BUSY_US)]
+    with Machine(guests, smp=1, icount=4, cpu=cpu, append=f"services=no isolation={isolation}") as machine:
+        machine.payload_done("latency")
 
 
 def test_alone_on_its_hart(isolation):
