@@ -88,7 +88,8 @@ static void show_kept_output(void)
 
     shown_of = NULL;
     for (unsigned i = 0; i < capsule_count; i++)
-        while ((count = ring_get(&capsules[i]->console.output, bytes, sizeof(bytes))))
+        while (!ring_empty(&capsules[i]->console.output) &&
+               (count = ring_get(&capsules[i]->console.output, bytes, sizeof(bytes))))
             port_serial_write((const char *)bytes, count);
 }
 

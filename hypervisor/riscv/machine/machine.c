@@ -81,7 +81,8 @@ reach(struct vcpu *vcpu, struct gpa address, struct mmio mmio, const unsigned *a
         vcpu_count_exit(vcpu, device->exit);
     if (answered && !mmio.write)
         *value = mmio.value;
-    grant(vcpu, wish);
+    if (wish != WISH_NONE)
+        grant(vcpu, wish);
     return answered;
 }
 

@@ -58,10 +58,20 @@ static unsigned best_source(const struct plic *plic, unsigned context, unsigned 
     return best;
 }
 
+static bool is_any_pending(const struct plic *plic)
+{
+    uint32_t any = 0;
+    for (unsigned word = 0; word < PLIC_WORDS; word++)
+        any |= plic->pending[word];
+    return any != 0;
+}
+
 /* Makes each hart's external interrupt line what its supervisor context says. */
 static void drive_harts(struct machine *machine)
 {
     struct plic *plic = &machine->plic;
+    if (plic->driven == 0 && !is_any_pending(plic))
+        return;
     for (unsigned id = 0; id < machine->capsule->vcpu_count; id++) {
         unsigned context = 2 * id + 1;
         bool wanted = best_source(plic, context, plic->threshold[context]) != 0;
@@ -176,7 +186,7 @@ static bool is_claim(const struct machine *machine, uint64_t offset)
            (offset - CONTEXT_BASE) / CONTEXT_STRIDE < context_count(machine);
 }
 
-/* Those whose reading changes nothing: all but claims. */
+/* Those whose reading changes nothing: all but claims that there is one for. */
 static inline __attribute__((always_inline)) uint32_t read_register(struct machine *machine,
                                                                     uint64_t offset)
 {
@@ -210,11 +220,12 @@ int64_t plic_look(struct vcpu *vcpu, uint64_t offset)
 {
     struct capsule *capsule = vcpu->capsule;
     struct machine *machine = capsule->arch.machine;
-    if (is_claim(machine, offset))
-        return MACHINE_NO_LOOK;
     lock_acquire(&capsule->lock);
-    uint32_t value = read_register(machine, offset);
+    bool declined = is_claim(machine, offset) && is_any_pending(&machine->plic);
+    uint32_t value = read_register(machine, offset); /* 0 for a claim */
     lock_release(&capsule->lock);
+    if (declined)
+        return MACHINE_NO_LOOK;
     vcpu_count_exit(vcpu, DIOSIX_EXIT_PLIC);
     return value;
 }
