@@ -186,7 +186,7 @@ static bool is_claim(const struct machine *machine, uint64_t offset)
            (offset - CONTEXT_BASE) / CONTEXT_STRIDE < context_count(machine);
 }
 
-/* Those whose reading changes nothing: all but claims that there is one for. */
+/* Those whose reading changes nothing: all but claims. */
 static inline __attribute__((always_inline)) uint32_t read_register(struct machine *machine,
                                                                     uint64_t offset)
 {
@@ -220,13 +220,15 @@ int64_t plic_look(struct vcpu *vcpu, uint64_t offset)
 {
     struct capsule *capsule = vcpu->capsule;
     struct machine *machine = capsule->arch.machine;
+    int64_t value;
     lock_acquire(&capsule->lock);
-    bool declined = is_claim(machine, offset) && is_any_pending(&machine->plic);
-    uint32_t value = read_register(machine, offset); /* 0 for a claim */
+    if (!is_claim(machine, offset))
+        value = read_register(machine, offset);
+    else
+        value = is_any_pending(&machine->plic) ? MACHINE_NO_LOOK : 0;
     lock_release(&capsule->lock);
-    if (declined)
-        return MACHINE_NO_LOOK;
-    vcpu_count_exit(vcpu, DIOSIX_EXIT_PLIC);
+    if (value != MACHINE_NO_LOOK)
+        vcpu_count_exit(vcpu, DIOSIX_EXIT_PLIC);
     return value;
 }
 
