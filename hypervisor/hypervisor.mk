@@ -48,7 +48,7 @@ $(HV_BUILD)/%.o: hypervisor/%.S $(BUILD)/config/compile
 	$(call brief,AS,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_INCLUDES) -MMD -MP -c -o $@ $<
 
 # Loops that are memset and memcpy must not become calls of them.
-$(HV_BUILD)/riscv/string.o: HV_CFLAGS += -fno-builtin -fno-lto
+$(HV_BUILD)/riscv/string.o: HV_CFLAGS += -O2 -fno-builtin -fno-lto
 
 # For speed whatever the rest is built for.
 $(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched $(addprefix riscv/,fast fast_access fast_instruction interrupt isolation translate \
@@ -57,8 +57,9 @@ $(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched $(addprefix riscv/,fast fast
 # The one file with FP instructions; it is called only on harts that have them.
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 
-# What steps from tag to tag is most of the work with a tree.
-$(HV_BUILD)/libfdt/fdt.o: HV_THIRD_PARTY_CFLAGS += -O3
+# What steps from tag to tag is most of the work with a tree. With induction variables chosen anew gcc 12 reads
+# the header again for each character of a name.
+$(HV_BUILD)/libfdt/fdt.o: HV_THIRD_PARTY_CFLAGS += -O3 -fno-ivopts
 $(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp $(BUILD)/config/compile
 	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \
 		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(call fdt_assume,$*) $(HV_INCLUDES) -c -o $@ $(HV_FDT)/$*.c

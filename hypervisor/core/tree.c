@@ -168,13 +168,14 @@ int tree_parent(const void *fdt, int node)
 
 int tree_child(const void *fdt, int node, int last)
 {
-    const struct tree_node *above = find(fdt, node), *here = find(fdt, last < 0 ? node : last);
+    const struct tree_node *here = find(fdt, last < 0 ? node : last);
 
-    if (!above || !here || !known->whole)
+    if (!here || !known->whole)
         return last < 0 ? fdt_first_subnode(fdt, node) : fdt_next_subnode(fdt, last);
-    for (here++; here < known->nodes + known->node_count && here->above >= above - known->nodes;
-         here++) {
-        if (here->above == above - known->nodes)
+    long above = last < 0 ? here - known->nodes : here->above;
+
+    for (here++; here < known->nodes + known->node_count && here->above >= above; here++) {
+        if (here->above == above)
             return here->node;
     }
     return -1;

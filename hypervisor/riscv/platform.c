@@ -317,22 +317,27 @@ static void find_serial(void)
     }
 }
 
-/* The driver that knows the name looks at the node. False: there is none. */
-static bool probe_as(int node, const char *name)
+typedef bool probe_function(const void *fdt, int node);
+
+static bool probe_power(const void *fdt, int node)
+{
+    if (!power && power_sifive_test.probe(fdt, node))
+        power = &power_sifive_test;
+    return power;
+}
+
+/* Of the driver that knows the name; NULL: there is none. */
+static probe_function *probe_for(const char *name)
 {
     for (unsigned i = 0; i < sizeof timer_drivers / sizeof timer_drivers[0]; i++) {
         if (devicetree_is_one_of(name, timer_drivers[i]->compatible))
-            return timer_drivers[i]->probe(tree, node), true;
+            return timer_drivers[i]->probe;
     }
     for (unsigned i = 0; i < sizeof controllers / sizeof controllers[0]; i++) {
         if (devicetree_is_one_of(name, controllers[i]->compatible))
-            return controllers[i]->probe(tree, node), true;
+            return controllers[i]->probe;
     }
-    if (!devicetree_is_one_of(name, power_sifive_test.compatible))
-        return false;
-    if (!power && power_sifive_test.probe(tree, node))
-        power = &power_sifive_test;
-    return true;
+    return devicetree_is_one_of(name, power_sifive_test.compatible) ? probe_power : NULL;
 }
 
 /* By the first of its names, the most specific, that some driver knows. */
@@ -340,17 +345,18 @@ static void probe_node(int node)
 {
     const char *name;
     size_t at = 0;
+    probe_function *probe = NULL;
 
-    while ((name = devicetree_compatible(tree, node, &at)) && !probe_as(node, name))
-        ;
+    while (!probe && (name = devicetree_compatible(tree, node, &at)))
+        probe = probe_for(name);
+    if (probe && devicetree_is_okay(tree, node))
+        probe(tree, node);
 }
 
 static bool find_devices(void)
 {
-    for (int node = tree_next(tree, -1); node >= 0; node = tree_next(tree, node)) {
-        if (devicetree_is_okay(tree, node))
-            probe_node(node);
-    }
+    for (int node = tree_next(tree, -1); node >= 0; node = tree_next(tree, node))
+        probe_node(node);
     for (unsigned i = 0; i < listed_count; i++) {
         if (imsic_page(listed[i].id))
             clint_send_ipi_by(listed[i].id, imsic_page(listed[i].id));
