@@ -202,12 +202,12 @@ void features_probe(struct hart_features *features, void *scratch)
     };
     probe_pmp(features);
     features->smepmp = features->pmp_entries >= 16 && probe_smepmp(); /* all of protect.c's */
-    if (features->v) {
-        csr_set(CSR_MSTATUS, STATUS_VS);
-        features->vlenb = csr_read(CSR_VLENB);
-    }
+    csr_set(CSR_MSTATUS, STATUS_VS);
+    if (csr_try_read(CSR_VLENB, &value))
+        features->vlenb = value;
+    features->v &= features->vlenb != 0;
     if (features->s)
-        features->unlisted = unlisted_probe(features->h, features->stateen);
+        features->unlisted = unlisted_probe(features);
     if (features->menvcfg && features->s) {
         features->sstc = probe_sstc(features->h);
         features->svadu = probe_svadu(features->h);

@@ -38,7 +38,7 @@ static void save(struct hart *hart, struct vcpu *vcpu, bool fp, bool vector)
         save_fp(features, &vcpu->arch.fp);
     else if (features->f)
         vcpu->arch.fp.fcsr = csr_read(CSR_FCSR);
-    if (!features->v)
+    if (features->vlenb == 0)
         return;
     struct vector_state *state = &vcpu->arch.vector;
     state->vstart = csr_read(CSR_VSTART); /* first: vector instructions clear it */
@@ -57,7 +57,7 @@ static void restore(struct hart *hart, struct vcpu *vcpu)
     const struct hart_features *features = &hart->arch.features;
     csr_set(CSR_MSTATUS, STATUS_FS | STATUS_VS);
     restore_fp(features, &vcpu->arch.fp);
-    if (features->v) {
+    if (features->vlenb != 0) {
         struct vector_state *state = &vcpu->arch.vector;
         csr_write(CSR_VSTART, 0);
         vector_restore(state->registers, features->vlenb);

@@ -21,7 +21,7 @@ struct hart_features {
     uint32_t unlisted;      /* registers that guests can reach and are not told of: unlisted.h */
     unsigned pmp_entries;
     uint64_t pmp_granularity; /* bytes */
-    uint64_t vlenb;           /* bytes in a vector register; 0 without V */
+    uint64_t vlenb;           /* bytes in a vector register, of V or of Zve*; 0: none */
     unsigned vmid_bits;
     unsigned zero_block; /* bytes that cbo.zero clears; 0 without Zicboz */
 };

@@ -18,6 +18,7 @@ enum {
     VSISELECT = 1U << 8,
     VSCTRCTL = 1U << 9,
     SCOUNTINHIBIT = 1U << 10, /* Ssccfg; menvcfg.CDE closes it, but not on QEMU 10 */
+    FLOAT_CONTROL = 1U << 11, /* Zfinx: fcsr without f registers, which mstatus.FS does not close */
 };
 
 /* AIA 1.0, 2.3 and 3.8: what siselect selects, on RV64 the even numbers alone. */
@@ -57,11 +58,13 @@ static uint32_t probe_indirect(void)
     return found | SISELECT;
 }
 
-static uint32_t probe_closable(bool h)
+static uint32_t probe_closable(bool h, bool f)
 {
     uint32_t found = probe_indirect();
     if (csr_try_write(CSR_JVT, 0))
         found |= JVT;
+    if (!f && csr_try_write(CSR_FCSR, 0)) /* else it is the vCPU's: fpu.c */
+        found |= FLOAT_CONTROL;
     if (csr_try_write(CSR_SRMCFG, 0))
         found |= SRMCFG;
     if (csr_try_write(CSR_SCTRCTL, 0))
@@ -77,9 +80,9 @@ static uint32_t probe_closable(bool h)
     return found;
 }
 
-uint32_t unlisted_probe(bool h, bool stateen)
+uint32_t unlisted_probe(const struct hart_features *features)
 {
-    uint32_t found = stateen ? 0 : probe_closable(h);
+    uint32_t found = features->stateen ? 0 : probe_closable(features->h, features->f);
     if (csr_try_write(CSR_SCOUNTINHIBIT, 0))
         found |= SCOUNTINHIBIT;
     unlisted_clear(found);
@@ -131,6 +134,8 @@ void unlisted_clear(uint32_t registers)
         clear_records(registers);
     if (registers & JVT)
         csr_write(CSR_JVT, 0);
+    if (registers & FLOAT_CONTROL)
+        csr_write(CSR_FCSR, 0);
     if (registers & SRMCFG)
         csr_write(CSR_SRMCFG, 0);
     if (registers & SCONTEXT)

@@ -7,11 +7,11 @@
 #ifndef RISCV_UNLISTED_H
 #define RISCV_UNLISTED_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "hart_arch.h"
 
-/* Which of them this hart has and guests can reach, as bits; at boot. It leaves them empty. */
-uint32_t unlisted_probe(bool h, bool stateen);
+/* Which of them this hart, of which H, F and Smstateen are known, has and guests can reach, as
+ * bits; at boot. It leaves them empty. */
+uint32_t unlisted_probe(const struct hart_features *features);
 /* Empties those. */
 void unlisted_clear(uint32_t registers);
 

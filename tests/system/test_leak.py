@@ -13,6 +13,8 @@ from diosix import Machine, payload
     ("qemu10", "max,smstateen=off"),
     ("qemu10", "max,h=off,smstateen=off"),
     ("qemu10", "rv64,h=off,d=off,zcd=off,zcmt=on"),
+    ("qemu10", "rv64,f=off,d=off,zfa=off,zfinx=on"),
+    ("qemu10", "rv64,h=off,f=off,d=off,zfa=off,zfinx=on"),
 ])
 def test_a_spy_finds_nothing(qemu, cpu):
     guests = [payload("leak", "writer", role="writer"), payload("leak", "spy", role="spy")]
