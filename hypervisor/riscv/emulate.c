@@ -110,6 +110,19 @@ static bool access_device(struct vcpu *vcpu, struct gpa address,
     }
 }
 
+/* The hart has seen to it that the guest may do what the instruction was. Fetched again, it may be
+ * another one: a user program must not write so to a device that it may only read. (What the hart
+ * calls a load may be an AMO: see above.) */
+static bool may_write(struct vcpu *vcpu, const struct guest_fault *fault)
+{
+    struct gpa address;
+    bool read_only = fault->read_only;
+    if (vcpu->arch.cause == CAUSE_LOAD_GUEST_PAGE &&
+        !guest_translate(vcpu, vcpu->arch.tval, &address, &read_only))
+        return false;
+    return !read_only;
+}
+
 static bool is_fetch_fault(uint64_t cause)
 {
     return cause == CAUSE_INSTRUCTION_ACCESS || cause == CAUSE_INSTRUCTION_GUEST_PAGE;
@@ -120,7 +133,7 @@ void emulate_access_fault(struct vcpu *vcpu)
     struct gpa address;
     struct guest_fault fault;
     if (is_fetch_fault(vcpu->arch.cause)) {
-        fault = (struct guest_fault){CAUSE_INSTRUCTION_ACCESS, vcpu->arch.tval};
+        fault = (struct guest_fault){.cause = CAUSE_INSTRUCTION_ACCESS, .tval = vcpu->arch.tval};
         give_fault(vcpu, &fault);
         return;
     }
@@ -132,7 +145,10 @@ void emulate_access_fault(struct vcpu *vcpu)
     struct access_instruction access;
     if (!fetch_access(vcpu, &fault, &access))
         return;
-    if (access_device(vcpu, address, &access))
+    bool allowed = !writes_memory(&access) || may_write(vcpu, &fault);
+    if (!allowed)
+        fault.cause = CAUSE_STORE_PAGE;
+    if (allowed && access_device(vcpu, address, &access))
         advance(vcpu, access.length);
     else
         give_fault(vcpu, &fault);
@@ -142,7 +158,7 @@ void emulate_access_fault(struct vcpu *vcpu)
 void emulate_misaligned(struct vcpu *vcpu)
 {
     struct access_instruction access;
-    struct guest_fault fault = {vcpu->arch.cause, vcpu->arch.tval};
+    struct guest_fault fault = {.cause = vcpu->arch.cause, .tval = vcpu->arch.tval};
     uint64_t address = vcpu->arch.tval, value = 0;
     if (!fetch_access(vcpu, &fault, &access))
         return;

@@ -115,7 +115,7 @@ __attribute__((noinline)) bool exit_fast_access(struct vcpu *vcpu, uint64_t caus
     if (!is_plain(instruction) || !isolation_fault_address(vcpu, &address, &fault))
         return false;
     if (is_store(instruction))
-        return reach(vcpu, address, instruction);
+        return !fault.read_only && reach(vcpu, address, instruction);
     int64_t value = machine_look(vcpu, address, access_size(instruction));
     if (value < 0)
         return reach(vcpu, address, instruction);

@@ -202,11 +202,12 @@ bool isolation_fault_address(struct vcpu *vcpu, struct gpa *address, struct gues
         fault->cause =
             vcpu->arch.cause == CAUSE_LOAD_GUEST_PAGE ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
         fault->tval = tval;
+        fault->read_only = false; /* not known here: emulate.c */
         *address = gpa(vcpu->arch.tval2 << 2 | (tval & 3));
         return (vcpu->arch.tinst & ~0x20UL) != 0x3000;
     default:
         fault->cause = vcpu->arch.cause;
         fault->tval = tval;
-        return guest_translate(vcpu, tval, address);
+        return guest_translate(vcpu, tval, address, &fault->read_only);
     }
 }

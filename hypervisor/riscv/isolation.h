@@ -58,7 +58,8 @@ void gstage_destroy(struct capsule *capsule);
 void gstage_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
                  bool shown);
 /* Walks the guest's own page tables in software, for harts that do not tell the guest-physical
- * address. See translate.c. */
-bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address);
+ * address; *read_only: they forbid stores there. See translate.c. */
+bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address,
+                     bool *read_only);
 
 #endif

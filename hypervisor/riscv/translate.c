@@ -1,8 +1,9 @@
 /*
  * Walking a guest's own page tables in software (Privileged 1.13, 12.3 to 12.6), for access faults
  * of harts that report only the virtual address: without translation by G-stage that is all of
- * them. The hardware has found the translation valid just now, so rights are not checked again;
- * the guest gains nothing by changing its tables meanwhile, for what comes out is still a
+ * them. The hardware has found the translation valid just now, so rights are not checked again; but
+ * for that to write, because what was a load then may be a store when it is fetched again. The
+ * guest gains nothing by changing its tables meanwhile, for what comes out is still a
  * guest-physical address, checked like any other.
  */
 #include "csr.h"
@@ -62,7 +63,8 @@ static bool read_entry(struct vcpu *vcpu, uint64_t address, uint64_t *pte)
 
 /* Apart from what guests without translation need, which is short. */
 __attribute__((noinline)) static bool walk(struct vcpu *vcpu, uint64_t satp,
-                                           uint64_t virtual_address, struct gpa *address)
+                                           uint64_t virtual_address, struct gpa *address,
+                                           bool *read_only)
 {
     uint64_t mode = satp >> SATP_MODE_SHIFT;
     int levels = (int)(mode - SATP_MODE_SV39) + 3;
@@ -74,6 +76,7 @@ __attribute__((noinline)) static bool walk(struct vcpu *vcpu, uint64_t satp,
             return false;
         if (is_leaf(pte)) {
             *address = gpa(leaf_address(pte, level, virtual_address));
+            *read_only = !(pte & PTE_W);
             return true;
         }
         table = (pte >> PTE_PPN_SHIFT & PTE_PPN) * PAGE_SIZE;
@@ -81,11 +84,13 @@ __attribute__((noinline)) static bool walk(struct vcpu *vcpu, uint64_t satp,
     return false;
 }
 
-bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address)
+bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address,
+                     bool *read_only)
 {
     uint64_t satp = guest_satp();
     if (satp >> SATP_MODE_SHIFT != SATP_MODE_BARE)
-        return walk(vcpu, satp, virtual_address, address);
+        return walk(vcpu, satp, virtual_address, address, read_only);
+    *read_only = false;
     *address = gpa(virtual_address);
     return true;
 }

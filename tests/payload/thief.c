@@ -3,7 +3,8 @@
  * with its own load; this guest sees to it that it finds another one than the hart has executed. It
  * executes an integer access to a device through a translation that is out of date, and what its
  * page tables say by then is an FP access. A guest that has never used its FP registers must find
- * zero in them, not what a neighbour has there, and must not change the neighbour's.
+ * zero in them, not what a neighbour has there, and must not change the neighbour's. And what was a
+ * load must not write to a device that the page tables let it read only.
  *
  * `role=victim` is that neighbour: it computes nothing and looks after its registers.
  */
@@ -52,6 +53,27 @@ static void victim(void)
     check(!wrong, "victim.registers", "changed in %u looks", wrong);
 }
 
+/* The other way round: `lw s1, 0(a0)` from a page that may only be read, of which a store is made.
+ */
+static void write_protected(uint32_t fetched, const char *name)
+{
+    volatile uint32_t *device = (volatile uint32_t *)ALARM_HIGH;
+    volatile uint64_t *entry = &page_leaves[WINDOW / PAGE % 512];
+    put_code(honest, 0x00052483);
+    put_code(changed, fetched);
+    __asm__ volatile("fence.i");
+    *device = 7;
+    page_map(WINDOW + PAGE, ALARM_HIGH - ALARM_HIGH % PAGE, PTE_LEAF & ~PTE_W);
+    page_map(WINDOW, (uint64_t)honest, PTE_LEAF);
+    uint64_t code = WINDOW, value = pte((uint64_t)changed, PTE_LEAF);
+    register uint64_t a0 __asm__("a0") = WINDOW + PAGE + ALARM_HIGH % PAGE;
+    register uint64_t s1 __asm__("s1") = 0;
+    TRY(LIST("+r"(a0), "+r"(s1)), LIST("r"(code), "r"(entry), "r"(value)),
+        "jalr ra, %2\n\tsd %4, 0(%3)\n\tjalr ra, 8(%2)");
+    check(*device == 7 && local()->trap.scause == CAUSE_STORE_PAGE, name, "holds %u, scause %lu",
+          *device, local()->trap.scause);
+}
+
 static void thief(void)
 {
     uint64_t registers[32];
@@ -61,7 +83,9 @@ static void thief(void)
     paging_on();
     swap(0x00b52023, 0x00052027); /* sw a1, 0(a0); fsw f0, 0(a0) */
     if (argument("write"))
-        swap(0x00052583, 0x00052107); /* lw a1, 0(a0); flw f2, 0(a0) */
+        swap(0x00052583, 0x00052107);           /* lw a1, 0(a0); flw f2, 0(a0) */
+    write_protected(0x00052023, "thief.store"); /* sw zero, 0(a0) */
+    write_protected(0x0805202f, "thief.amo");   /* amoswap.w zero, zero, (a0) */
     paging_off();
     csr_set(sstatus, SSTATUS_FS);
     fp_store(registers);
