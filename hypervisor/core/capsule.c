@@ -69,7 +69,7 @@ static size_t vcpu_size(void)
     return sizeof(struct vcpu) + port_vcpu_extra();
 }
 
-/* Without translation, a kernel that is linked to an address of the board's first RAM gets that RAM
+/* Without translation, a kernel that belongs to an address of the board's first RAM gets that RAM
  * from its start, but for the part that firmware has on every such board: here the hypervisor is
  * the firmware. So it finds what is usual there, a stack below itself for example. */
 static bool board_ram(const struct capsule_config *config, const struct port_ram *place,
@@ -80,25 +80,51 @@ static bool board_ram(const struct capsule_config *config, const struct port_ram
     return place->firmware < config->ram && lowest >= base->value && lowest - base->value < *size;
 }
 
-static enum error take_fixed_ram(struct capsule *capsule, const struct port_ram *place,
-                                 uint64_t lowest)
+/* What the kernel asks for without translation: the board's RAM if it is there, *fixed if it can be
+ * nowhere else. Kernels that say that they can move are at home there too: some cannot. */
+static bool wants_board_ram(const struct capsule_config *config, const struct port_ram *place,
+                            bool *fixed, struct hpa *base, uint64_t *size)
 {
-    const struct capsule_config *config = &capsule->config;
+    const char *reason;
+    struct gpa lowest;
+    if (!place->identity || loader_wants(config, fixed, &lowest, &reason) != OK)
+        return false;
+    if (!*fixed && lowest.value != 0)
+        lowest = gpa(place->base.value + lowest.value);
+    return board_ram(config, place, lowest.value, base, size);
+}
+
+static bool is_anothers_only_place(const struct capsule *capsule, const struct port_ram *place)
+{
     struct hpa base;
     uint64_t size;
-    enum error error = ERROR_NO_MEMORY;
-    if (board_ram(config, place, lowest, &base, &size))
-        error = memory_alloc_at(base, size, capsule->id);
-    if (error != OK) {
-        base = hpa(align_down(lowest, MEGAPAGE_SIZE));
-        size = config->ram;
-        error = memory_alloc_at(base, size, capsule->id);
-    }
+    bool fixed;
+    for (unsigned i = 0; i < capsule_count; i++)
+        if (capsules[i] != capsule &&
+            wants_board_ram(&capsules[i]->config, place, &fixed, &base, &size) && fixed)
+            return true;
+    return false;
+}
+
+static enum error take_ram_at(struct capsule *capsule, struct hpa base, uint64_t size)
+{
+    enum error error = memory_alloc_at(base, size, capsule->id);
     if (error != OK)
         return error;
     capsule->ram_host = base;
     capsule->ram_size = size;
     return OK;
+}
+
+static enum error take_board_ram(struct capsule *capsule, const struct port_ram *place)
+{
+    struct hpa base;
+    uint64_t size;
+    bool fixed;
+    if (!wants_board_ram(&capsule->config, place, &fixed, &base, &size) ||
+        (!fixed && is_anothers_only_place(capsule, place)))
+        return ERROR_NO_MEMORY;
+    return take_ram_at(capsule, base, size);
 }
 
 static enum error take_any_ram(struct capsule *capsule, const struct port_ram *place)
@@ -123,7 +149,11 @@ static enum error take_ram(struct capsule *capsule)
         return error;
     }
     fixed = fixed && place.identity;
-    error = fixed ? take_fixed_ram(capsule, &place, lowest.value) : take_any_ram(capsule, &place);
+    error = take_board_ram(capsule, &place);
+    if (error != OK)
+        error =
+            fixed ? take_ram_at(capsule, hpa(align_down(lowest.value, MEGAPAGE_SIZE)), config->ram)
+                  : take_any_ram(capsule, &place);
     if (error != OK) {
         log_error("capsule %s: no %lu MiB of free memory%s, %lu MiB are free in all", config->name,
                   config->ram >> 20, fixed ? " where its kernel is linked" : "",
@@ -137,15 +167,10 @@ static enum error take_ram(struct capsule *capsule)
 uint64_t capsule_board_ram_end(const struct capsule *capsule)
 {
     struct port_ram place = port_capsule_ram();
-    const char *reason;
-    bool fixed;
-    struct gpa lowest;
     struct hpa base;
     uint64_t size;
-    if (!place.identity || loader_wants(&capsule->config, &fixed, &lowest, &reason) != OK ||
-        !fixed || !board_ram(&capsule->config, &place, lowest.value, &base, &size))
-        return 0;
-    return base.value + size;
+    bool fixed;
+    return wants_board_ram(&capsule->config, &place, &fixed, &base, &size) ? base.value + size : 0;
 }
 
 static enum error take_vcpus(struct capsule *capsule)

@@ -52,6 +52,8 @@ enum error loader_wants(const struct capsule_config *config, bool *fixed, struct
     } else if (kernel.kind == KERNEL_ELF && kernel.elf.type == ELF_TYPE_EXEC) {
         *fixed = true;
         *lowest = gpa(kernel.lowest);
+    } else if (kernel.kind == KERNEL_LINUX) {
+        *lowest = gpa(kernel.header.text_offset);
     }
     if (!*fixed && config->blob_count > 0) {
         *fixed = true;
@@ -68,10 +70,13 @@ static bool in_ram(struct ram ram, uint64_t start, uint64_t size)
     return start >= ram.base && start <= ram.end && size <= ram.end - start;
 }
 
-/* Where a program that can move goes: Linux insists on a megapage. RAM need not begin at one. */
-static uint64_t first_megapage(struct ram ram)
+/* Where a program that can move goes: Linux insists on a megapage. RAM need not begin at one: then
+ * it lacks what firmware has of the first, and a kernel may still be at its offset from there. */
+static uint64_t first_megapage(struct ram ram, uint64_t offset)
 {
-    return align_up(ram.base, MEGAPAGE_SIZE);
+    uint64_t first = align_down(ram.base, MEGAPAGE_SIZE);
+
+    return ram.base - first <= offset ? first : align_up(ram.base, MEGAPAGE_SIZE);
 }
 
 /* The first segment that has a byte in [start, start + size), which does not wrap; else NULL. */
@@ -141,7 +146,7 @@ static uint64_t elf_displacement(const struct kernel *kernel, struct ram ram)
     if (kernel->elf.type == ELF_TYPE_EXEC ||
         in_ram(ram, kernel->lowest, kernel->end - kernel->lowest))
         return 0;
-    return first_megapage(ram) - align_down(kernel->lowest, MEGAPAGE_SIZE);
+    return first_megapage(ram, 0) - align_down(kernel->lowest, MEGAPAGE_SIZE);
 }
 
 static enum error plan_elf(const struct kernel *kernel, struct ram ram, struct load_plan *plan,
@@ -184,14 +189,14 @@ static enum error plan_linux(const struct kernel *kernel, struct ram ram, struct
                              const char **reason)
 {
     /* image_size counts what is not in the file too, such as .bss. */
-    uint64_t size = kernel->header.image_size;
+    uint64_t size = kernel->header.image_size, offset = kernel->header.text_offset;
+    uint64_t first = first_megapage(ram, offset);
 
     if (size < kernel->blob->size)
         size = kernel->blob->size;
-    if (kernel->header.text_offset > UINT64_MAX - first_megapage(ram))
+    if (offset > UINT64_MAX - first)
         return kernel_reject(reason, "the Linux Image's text_offset is beyond the address space");
-    return plan_whole(kernel->blob, first_megapage(ram) + kernel->header.text_offset, size, ram,
-                      plan, reason);
+    return plan_whole(kernel->blob, first + offset, size, ram, plan, reason);
 }
 
 static enum error plan_kernel(const struct kernel *kernel, struct ram ram, struct load_plan *plan,

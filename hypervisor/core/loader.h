@@ -41,8 +41,9 @@ struct load_plan {
 };
 
 /* Must the capsule's RAM hold one address, because its kernel is linked there, or because a blob is
- * to be there? If so, *lowest is the lowest such address. ERROR_BAD_IMAGE with *reason for people.
- */
+ * to be there? If so, *lowest is the lowest such address. Otherwise it is how far behind the start
+ * of RAM a board's loader would put the kernel, or 0 if that says nothing. ERROR_BAD_IMAGE with
+ * *reason for people. */
 enum error loader_wants(const struct capsule_config *config, bool *fixed, struct gpa *lowest,
                         const char **reason);
 

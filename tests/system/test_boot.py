@@ -1,11 +1,12 @@
 """The machine comes up: numbers and kinds of harts, both QEMUs, machines other than virt."""
 
 import re
+import struct
 
 import pexpect
 import pytest
 
-from diosix import ELF, QEMUS, SCALE, Machine, payload
+from diosix import BUILD, ELF, QEMUS, SCALE, Machine, payload
 
 CANARY = [payload("canary", beats=2, beat_ms=200), payload("canary", "fixed", file="canary-fixed.elf", beats=2, beat_ms=200),
           payload("canary", "flat", file="canary.bin", beats=2, beat_ms=200)]
@@ -77,6 +78,24 @@ def test_kernel_kinds():
 def test_kernel_at_its_address_on_pmp():
     """Without translation the capsule's RAM is the board's first, behind the firmware's part."""
     text = lives(CANARY[1:2], append="services=no isolation=pmp")
+    assert re.search(r"capsule fixed: started.* at 0x80080000", text)
+
+
+def image_of(binary):
+    """A Linux Image with a page before the program, so that this one is at 0x80200000 on a board."""
+    size = 0x1000 + len(binary)
+    header = struct.pack("<IIQQQIIQ8s4sI", 0x0000106f, 0, 0x1ff000, size, 0, 2, 0, 0, b"RISCV", b"RSC\x05", 0)
+    return header.ljust(0x1000, b"\0") + binary
+
+
+def test_image_is_at_home_on_pmp(tmp_path):
+    """Some kernels with Linux's header cannot move, and find what they do on a board; but one that
+    has no header and cannot move either comes first."""
+    (tmp_path / "Image").write_bytes(image_of((BUILD / "payload/canary.bin").read_bytes()))
+    guest = payload("canary", "image", file=tmp_path / "Image", beats=2, beat_ms=200)
+    text = lives([guest], append="services=no isolation=pmp")
+    assert re.search(r"capsule image: started.* at 0x80080000", text)
+    text = lives([guest, CANARY[1]], append="services=no isolation=pmp")
     assert re.search(r"capsule fixed: started.* at 0x80080000", text)
 
 

@@ -170,6 +170,48 @@ static void test_a_fixed_kernel_gets_the_boards_ram_behind_firmware(void **state
     assert_int_equal(capsule_start(capsule), ERROR_NO_MEMORY);
 }
 
+/* Linux's header says that the kernel can move; it starts where it would on a board all the same.
+ */
+static struct capsule *create_image(void)
+{
+    static struct {
+        uint32_t code[2];
+        uint64_t text_offset, rest[5];
+        uint8_t magic[8];
+    } image = {.text_offset = MEGAPAGE_SIZE, .magic = "RSC\x05"};
+    _Static_assert(sizeof image == 64, "a header, and nothing else");
+    struct capsule *capsule = create_fixed(0);
+
+    capsule->config.ram = 3 * MEGAPAGE_SIZE;
+    capsule->config.kernel = (struct blob){&image, sizeof image, "image"};
+    return capsule;
+}
+
+static void test_an_image_gets_the_boards_ram_if_nobody_else_needs_it(void **state)
+{
+    (void)state;
+    struct capsule *first = create_image(), *second = create_image();
+
+    assert_int_equal(capsule_board_ram_end(first), hpa_of(ram).value + 3 * MEGAPAGE_SIZE);
+    assert_int_equal(capsule_start(first), OK);
+    assert_ram(first, FIRMWARE, 3 * MEGAPAGE_SIZE);
+    assert_int_equal(first->plan.entry.value, hpa_of(ram).value + MEGAPAGE_SIZE);
+    assert_int_equal(capsule_start(second), OK); /* and the second what there is */
+    assert_true(second->ram_host.value >= hpa_of(ram).value + 3 * MEGAPAGE_SIZE);
+    assert_int_equal(second->plan.entry.value, second->ram_base.value + MEGAPAGE_SIZE);
+}
+
+static void test_an_image_leaves_the_boards_ram_to_a_fixed_kernel(void **state)
+{
+    (void)state;
+    struct capsule *image = create_image(), *fixed = create_fixed(MEGAPAGE_SIZE);
+
+    assert_int_equal(capsule_start(image), OK);
+    assert_true(image->ram_host.value >= hpa_of(ram).value + 2 * MEGAPAGE_SIZE);
+    assert_int_equal(capsule_start(fixed), OK);
+    assert_ram(fixed, FIRMWARE, 2 * MEGAPAGE_SIZE);
+}
+
 static void test_a_kernel_linked_into_firmware_does_not_start(void **state)
 {
     (void)state;
@@ -524,6 +566,8 @@ int main(void)
         cmocka_unit_test_setup(test_states, setup),
         cmocka_unit_test_setup(test_ram_at_reset, setup),
         cmocka_unit_test_setup(test_a_fixed_kernel_gets_the_boards_ram_behind_firmware, setup),
+        cmocka_unit_test_setup(test_an_image_gets_the_boards_ram_if_nobody_else_needs_it, setup),
+        cmocka_unit_test_setup(test_an_image_leaves_the_boards_ram_to_a_fixed_kernel, setup),
         cmocka_unit_test_setup(test_a_kernel_linked_into_firmware_does_not_start, setup),
         cmocka_unit_test_setup(test_memory_outside_is_out_of_reach, setup),
         cmocka_unit_test_setup(test_a_restart_begins_anew, setup),

@@ -616,13 +616,17 @@ static void blobs_fix_the_place_of_a_movable_kernel(void **state)
     use_linux(4096, 2 * MiB, 4 * MiB);
     assert_int_equal(loader_wants(&config, &fixed, &lowest, &reason), OK);
     assert_false(fixed);
+    assert_int_equal(lowest.value, 2 * MiB);
     put_blob(RAM_BASE + 32 * MiB, 100);
     put_blob(RAM_BASE + 16 * MiB, 100);
     assert_int_equal(loader_wants(&config, &fixed, &lowest, &reason), OK);
     assert_true(fixed);
     assert_int_equal(lowest.value, RAM_BASE + 16 * MiB);
     assert_planned(RAM_BASE + MiB / 2, RAM_SIZE);
-    assert_int_equal(plan.entry.value, RAM_BASE + 4 * MiB);
+    assert_int_equal(plan.entry.value, RAM_BASE + 2 * MiB); /* as if firmware's part were RAM */
+    use_linux(4096, MiB / 4, 4 * MiB);
+    assert_planned(RAM_BASE + MiB / 2, RAM_SIZE);
+    assert_int_equal(plan.entry.value, RAM_BASE + 2 * MiB + MiB / 4);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, reset, release)
