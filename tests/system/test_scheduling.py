@@ -87,6 +87,20 @@ def test_timer_of_one_that_computes(isolation, cpu):
         machine.payload_done("latency")
 
 
+def test_filling_a_large_guest_delays_no_small_one(isolation):
+    """A guest of 256 MB comes first, but others run while its memory is filled: 1 ns an instruction."""
+    guests = [payload("service_denied", "large", ram="256M"), payload("service_denied", "small")]
+    # Clearing by single stores, without Zicboz, takes 0.2 instructions for each byte.
+    with Machine(guests, smp=1, mem="384M", cpu="rv64,zicboz=off", icount=0, qemu="qemu10",
+                 append=f"services=no {isolation}") as machine:
+        machine.wait_end()
+        small, large = (1000 * float(re.search(rf"([\d.]+)\].* capsule {name}: stopped", machine.text)[1])
+                        for name in ("small", "large"))
+        assert large > 95, machine.failure(f"the large one ended after {large} ms: it was no work to fill it")
+        # Its own 50 ms of waiting (WAIT), one slice of the other's before, and some work.
+        assert small < 80, machine.failure(f"the small one ended after {small} ms")
+
+
 def test_alone_on_its_hart(isolation):
     """Nothing interrupts it for the scheduler, while the other hart is wanted by many."""
     guests = [share(f"hog{number}", cpus=2, end=4) for number in range(3)]

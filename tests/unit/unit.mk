@@ -96,6 +96,8 @@ test_machine_flash_SOURCES := $(MACHINE_SOURCES)
 test_machine_flash_CFLAGS := $(MACHINE_CFLAGS)
 test_sbi_SOURCES := $(MACHINE_SOURCES)
 test_sbi_CFLAGS := $(MACHINE_CFLAGS)
+test_gstage_SOURCES := hypervisor/riscv/gstage.c
+test_gstage_CFLAGS := $(UNIT_RISCV)
 test_decode_SOURCES := hypervisor/riscv/decode.c
 test_decode_CFLAGS := -iquote hypervisor/riscv
 
