@@ -61,16 +61,37 @@ static unsigned probe_zero_block(void *page)
 
 /* `config` is what a pmpcfg register, that of entry `first` and those after it, holds after 0 was
  * written: what earlier firmware has locked. Such an entry, and the one before it, whose address it
- * may lock, too, are not ours (3.7.1.2). */
+ * may lock, too, are not ours (3.7.1.2). Ours come before it, but what they don't match it may give
+ * to all modes. */
 static void end_at_locked(struct hart_features *features, unsigned first, uint64_t config)
 {
     if (config == 0)
         return;
+    features->pmp = true;
     unsigned usable = first + (unsigned)__builtin_ctzl(config) / 8;
     if (usable > 0)
         usable--;
     if (features->pmp_entries > usable)
         features->pmp_entries = usable;
+    for (; config != 0; config >>= 8)
+        if (config & PMP_NAPOT && config & (PMP_R | PMP_W | PMP_X))
+            features->pmp_open = true;
+}
+
+/* A hart has 0, 16 or 64 entries (3.7.1): those behind the ones that we use must give nothing. */
+static void clear_entries_behind(struct hart_features *features)
+{
+    if (!csr_try_write(CSR_PMPCFG0 + 4, 0))
+        return;
+    csr_write(CSR_PMPCFG0 + 6, 0);
+    csr_write(CSR_PMPCFG0 + 8, 0);
+    csr_write(CSR_PMPCFG0 + 10, 0);
+    csr_write(CSR_PMPCFG0 + 12, 0);
+    csr_write(CSR_PMPCFG0 + 14, 0);
+    end_at_locked(features, 16,
+                  csr_read(CSR_PMPCFG0 + 4) | csr_read(CSR_PMPCFG0 + 6) |
+                      csr_read(CSR_PMPCFG0 + 8) | csr_read(CSR_PMPCFG0 + 10) |
+                      csr_read(CSR_PMPCFG0 + 12) | csr_read(CSR_PMPCFG0 + 14));
 }
 
 /* 3.7.1.1: with the entry off, all ones read back as the address bits that exist, and the lowest
@@ -92,6 +113,8 @@ static void probe_pmp(struct hart_features *features)
     PROBE_ENTRY(7)
     PROBE_ENTRY(15)
 #undef PROBE_ENTRY
+    features->pmp = features->pmp_entries > 0;
+    clear_entries_behind(features);
     if (csr_try_read(CSR_PMPCFG2, &value))
         end_at_locked(features, 8, value);
     end_at_locked(features, 0, csr_read(CSR_PMPCFG0));
@@ -239,6 +262,8 @@ void features_intersect(struct hart_features *common, const struct hart_features
     common->svadu &= other->svadu;
     common->zawrs &= other->zawrs;
     common->smepmp &= other->smepmp;
+    common->pmp |= other->pmp;
+    common->pmp_open |= other->pmp_open;
     common->pmp_entries = least(common->pmp_entries, other->pmp_entries);
     common->vmid_bits = least(common->vmid_bits, other->vmid_bits);
     if (other->pmp_granularity > common->pmp_granularity)

@@ -18,8 +18,10 @@ struct hart_features {
     bool zawrs;
     bool menvcfg, mcounteren, stateen, smepmp;
     bool delegates_illegal; /* an illegal instruction reaches the guest as what it is */
-    uint32_t unlisted;      /* registers that guests can reach and are not told of: unlisted.h */
-    unsigned pmp_entries;
+    bool pmp;          /* without a rule of PMP's that lets it through, a guest reaches nothing */
+    bool pmp_open;     /* one that firmware has locked lets guests through */
+    uint32_t unlisted; /* registers that guests can reach and are not told of: unlisted.h */
+    unsigned pmp_entries;     /* up to those that firmware has locked */
     uint64_t pmp_granularity; /* bytes */
     uint64_t vlenb;           /* bytes in a vector register, of V or of Zve*; 0: none */
     unsigned vmid_bits;

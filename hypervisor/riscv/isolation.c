@@ -20,12 +20,19 @@ void isolation_choose(const struct hart_features *common, bool force_pmp)
 {
     have_h = common->h;
     have_pmp = common->pmp_entries >= 4 && common->pmp_granularity <= PAGE_SIZE;
+    if (common->pmp && !have_pmp)
+        panic("PMP has %u entries, in steps of %lu bytes, that firmware has not locked: it takes "
+              "4, in steps of a page",
+              common->pmp_entries, common->pmp_granularity);
+    bool closed = have_pmp && !common->pmp_open;
+    if (common->pmp_open)
+        log_error("a PMP entry that firmware has locked gives guests memory: PMP is no wall");
     have_third_wall = !have_pmp || common->pmp_entries >= PMP_ENTRIES_OF_THREE;
-    use_gstage = common->h && common->vmid_bits >= 7 && !(force_pmp && have_pmp);
-    if (!use_gstage && !have_pmp)
-        panic("these harts have neither the H extension nor 4 PMP entries: nothing can confine a "
-              "capsule");
-    if (force_pmp && !have_pmp)
+    use_gstage = common->h && common->vmid_bits >= 7 && !(force_pmp && closed);
+    if (!use_gstage && !closed)
+        panic("these harts have neither the H extension nor 4 PMP entries that close memory: "
+              "nothing can confine a capsule");
+    if (force_pmp && !closed)
         log_error("isolation=pmp is not possible without PMP; using %s", isolation_name());
 }
 

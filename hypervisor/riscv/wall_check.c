@@ -145,8 +145,8 @@ static void check_pmp(const struct hart *hart, const struct capsule *capsule)
     read_pmp(hart, &pmp);
     if (hart->arch.features.smepmp)
         pmp.machine_mode_lockdown = csr_read(CSR_MSECCFG) & MSECCFG_MML;
-    for (unsigned i = 0; i < PMP_ENTRIES; i++)
-        check_entry(hart, capsule, &pmp, i, &reached);
+    for (unsigned i = 0; i < hart->arch.features.pmp_entries; i++)
+        check_entry(hart, capsule, &pmp, i, &reached); /* the others: isolation_choose() */
     if (reached != owned)
         panic("hart %u, capsule %d (%s): PMP lets it reach 0x%lx bytes of its own 0x%lx",
               hart->index, capsule->id, capsule->config.name, reached, owned);

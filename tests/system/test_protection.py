@@ -1,5 +1,7 @@
 """The hypervisor guards itself: a debug build breaks the rules from inside (boot word `violate=`), and what should catch it does."""
 
+import struct
+
 import pytest
 
 from diosix import Machine, payload
@@ -96,3 +98,67 @@ def test_double_trap():
     caught("double-trap", r"hypervisor fault in a trap \(.*\): load access fault, pc 0x8.*, hart 0", qemu="qemu10",
            cpu=f"rv64,smdbltrp=on,smrnmi=on,{RNMI}")
     caught("double-trap", FAULT + r"load access fault, mtval 0x8,", qemu="qemu10", cpu="rv64")
+
+
+# --- what earlier firmware has locked ----------------------------------------------------------
+
+OFF, NAPOT, LOCKED, RWX = 0, 0x18, 0x80, 7
+EVERYTHING = 2 ** 54 - 1  # NAPOT, all of memory (Privileged 1.13, 3.7.1.1)
+NOWHERE = 0x1000 >> 2 | 0x1ff  # the page at 0x1000, which is the boot ROM's
+
+
+def firmware(folder, entry, address, config):
+    """Words for QEMU: in the machine's flash, where it starts, is something that locks a PMP entry on each
+    hart and goes to the hypervisor."""
+    code = [0x00000297,  # auipc t0, 0
+            0x0202b303,  # ld t1, 32(t0)
+            0x3b031073 + (entry << 20),  # csrw pmpaddrN, t1
+            0x0282b303,  # ld t1, 40(t0)
+            0x3a032073 + (entry // 8 * 2 << 20),  # csrs pmpcfgN, t1
+            0x0302b303,  # ld t1, 48(t0)
+            0x00030067, 0]  # jr t1
+    flash = folder / "flash"
+    flash.write_bytes(struct.pack("<8I3Q", *code, address, config << entry % 8 * 8, 0x80000000))
+    with open(flash, "r+b") as file:
+        file.truncate(32 << 20)
+    return ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={flash}"]
+
+
+@pytest.mark.parametrize("entry", [15, 5])
+def test_locked_entry_that_opens_memory(tmp_path, entry):
+    """Without H nothing else closes it again: no guest runs."""
+    options = firmware(tmp_path, entry, EVERYTHING, LOCKED | NAPOT | RWX)
+    with Machine(TWO, cpu="rv64,h=off", options=options) as machine:
+        machine.expect("a PMP entry that firmware has locked gives guests memory")
+        machine.expect("panic: these harts have neither the H extension nor .* PMP")
+        assert "started" not in machine.text
+
+
+@pytest.mark.parametrize("append", ["", "isolation=pmp"])
+def test_locked_entry_that_opens_memory_behind_gstage(tmp_path, append):
+    options = firmware(tmp_path, 15, EVERYTHING, LOCKED | NAPOT | RWX)
+    with Machine([payload("isolation")], append=f"services=no {append}", options=options) as machine:
+        machine.expect("a PMP entry that firmware has locked gives guests memory")
+        machine.expect("isolation: gstage")
+        machine.payload_done("isolation")
+
+
+@pytest.mark.parametrize("cpu", ["rv64", "rv64,h=off"])
+def test_too_few_entries_left(tmp_path, cpu):
+    """Those behind a locked one don't count: a guest that no entry lets through would die at once."""
+    with Machine(TWO, cpu=cpu, options=firmware(tmp_path, 3, NOWHERE, LOCKED | NAPOT)) as machine:
+        machine.expect("panic: PMP has 2 entries, .* that firmware has not locked")
+        assert "started" not in machine.text
+
+
+@pytest.mark.parametrize("qemu,cpu,entry,config", [("qemu", "rv64,h=off", 12, NAPOT), ("qemu10", "rv64", 5, NAPOT),
+                                                   ("qemu10", "rv64,smepmp=on", 15, OFF)])
+def test_locked_entry_in_nobodys_way(tmp_path, qemu, cpu, entry, config):
+    """What is left is enough, though not for all of the hypervisor's own guards."""
+    options = firmware(tmp_path, entry, NOWHERE, LOCKED | config)
+    with Machine([payload("isolation"), TWO[0]], qemu=qemu, cpu=cpu, append="services=no isolation=pmp",
+                 options=options) as machine:
+        machine.expect(rf"harts? for guests.* {entry - 1} PMP entries")
+        machine.expect("isolation: pmp")
+        machine.payload_done("isolation")
+        machine.payload_done("canary")
