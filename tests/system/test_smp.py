@@ -104,6 +104,13 @@ def test_fences_reach(isolation, cpu):
         machine.payload_done("fence")
 
 
+def test_translations_stay_behind():
+    """One vCPU goes from hart to hart among its siblings and finds nothing old. (On harts without H, where
+    QEMU 10 keeps TLBs from exit to exit.)"""
+    with Machine([payload("wander", cpus=4)], smp=2, qemu="qemu10", cpu="rv64,h=off,sstc=off") as machine:
+        machine.payload_done("wander")
+
+
 @pytest.mark.parametrize("vlen,harts,cpu,append", [
     pytest.param(128, 1, "", "", id="128-on-1-gstage"),
     pytest.param(256, 2, "", " isolation=pmp", id="256-on-2-pmp"),
