@@ -23,6 +23,10 @@ fdt_assume = -DFDT_ASSUME_MASK=$(or $(FDT_ASSUME_$1),0)
 HV_ZLIB := $(BUILD)/third_party/zlib
 HV_THIRD_PARTY := $(BUILD)/third_party/dtc/.stamp $(BUILD)/third_party/zlib/.stamp
 
+# What only boot needs is linked by itself first, for the linker script to know it: see core/boot_only.h.
+HV_BOOT := $(patsubst %,$(HV_BUILD)/%.o,core/dmfs core/dmfs_capsules core/tree drivers/devicetree \
+	riscv/boot riscv/features riscv/platform_tree libfdt/fdt_check libfdt/fdt_ro libfdt/fdt_strerror zlib/crc32)
+
 HV_OBJECTS := $(patsubst hypervisor/%.c,$(HV_BUILD)/%.o,$(HV_SOURCES)) \
 	$(patsubst hypervisor/%.S,$(HV_BUILD)/%.o,$(HV_ASSEMBLY)) \
 	$(patsubst %,$(HV_BUILD)/libfdt/%.o,$(HV_FDT_FILES)) $(HV_BUILD)/zlib/crc32.o
@@ -71,9 +75,16 @@ $(HV_BUILD)/zlib/%.o: $(BUILD)/third_party/zlib/.stamp $(BUILD)/config/compile
 $(HV_BUILD)/image.o: hypervisor/riscv/image.S $(BUILD)/image.dmfs
 	$(call brief,AS,$<)$(RISCV_CC) $(RISCV_ARCH) -DDMFS_FILE='"$(BUILD)/image.dmfs"' -c -o $@ $<
 
-$(BUILD)/diosix.elf: $(HV_OBJECTS) $(HV_BUILD)/image.o hypervisor/riscv/hypervisor.ld
-	$(call brief,LD,$@)$(RISCV_CC) $(HV_LDFLAGS) -T hypervisor/riscv/hypervisor.ld -o $@ \
-		$(HV_OBJECTS) $(HV_BUILD)/image.o $(PICOLIBC_LIBC) $(RISCV_LIBGCC)
+$(HV_BUILD)/boot_only.o: $(HV_BOOT)
+	$(call brief,LD,$@)$(RISCV_CC) $(RISCV_ARCH) -Os -flto=auto -msave-restore -ffunction-sections -fdata-sections -g -nostdlib \
+		-r $(if $(filter gcc,$(TOOLCHAIN)),-flinker-output=nolto-rel) -o $@ $(HV_BOOT)
+	@$(RISCV_OBJCOPY) --prefix-alloc-sections=.boot $@
+
+# lld cannot check references between sections; the build with gcc does.
+HV_SCRIPTS := $(if $(filter gcc,$(TOOLCHAIN)),-T hypervisor/riscv/boot_only.ld) -T hypervisor/riscv/hypervisor.ld
+HV_LINKED := $(filter-out $(HV_BOOT),$(HV_OBJECTS)) $(HV_BUILD)/boot_only.o $(HV_BUILD)/image.o
+$(BUILD)/diosix.elf: $(HV_LINKED) hypervisor/riscv/hypervisor.ld hypervisor/riscv/boot_only.ld
+	$(call brief,LD,$@)$(RISCV_CC) $(HV_LDFLAGS) $(HV_SCRIPTS) -o $@ $(HV_LINKED) $(PICOLIBC_LIBC) $(RISCV_LIBGCC)
 
 $(BUILD)/diosix.bin: $(BUILD)/diosix.elf
 	$(call brief,OBJCOPY,$@)$(RISCV_OBJCOPY) -O binary $< $@

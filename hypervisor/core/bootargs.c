@@ -3,6 +3,7 @@
  * typing mistake: it is worth a line in the log and nothing more. Of words for the same choice, the
  * last counts.
  */
+#include "boot_only.h"
 #include "bootargs.h"
 #include "log.h"
 #include <stddef.h>
@@ -29,7 +30,7 @@ static const struct {
 
 #ifdef DEBUG
 /* `fail=allocation:N` */
-static bool parse_allocation(const char *word, size_t length)
+BOOT_ONLY static bool parse_allocation(const char *word, size_t length)
 {
     static const char name[] = "fail=allocation:";
     size_t at = sizeof(name) - 1;
@@ -45,7 +46,7 @@ static bool parse_allocation(const char *word, size_t length)
     return true;
 }
 
-static bool parse_violation(const char *word, size_t length)
+BOOT_ONLY static bool parse_violation(const char *word, size_t length)
 {
     static const char name[] = "violate=";
     const size_t skipped = sizeof(name) - 1;
@@ -58,20 +59,20 @@ static bool parse_violation(const char *word, size_t length)
     return true;
 }
 #else
-static bool parse_allocation(const char *word, size_t length)
+BOOT_ONLY static bool parse_allocation(const char *word, size_t length)
 {
     (void)word, (void)length;
     return false;
 }
 
-static bool parse_violation(const char *word, size_t length)
+BOOT_ONLY static bool parse_violation(const char *word, size_t length)
 {
     (void)word, (void)length;
     return false;
 }
 #endif
 
-static void parse_word(const char *word, size_t length)
+BOOT_ONLY static void parse_word(const char *word, size_t length)
 {
     for (size_t i = 0; i < sizeof(words_known) / sizeof(words_known[0]); i++) {
         if (strlen(words_known[i].word) == length &&
@@ -86,7 +87,7 @@ static void parse_word(const char *word, size_t length)
              (int)(length < SHOWN_MAX ? length : SHOWN_MAX), word);
 }
 
-void bootargs_parse(const char *words)
+BOOT_ONLY void bootargs_parse(const char *words)
 {
     static const char spaces[] = " \t\r\n";
 

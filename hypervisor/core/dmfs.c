@@ -62,6 +62,13 @@ const char *dmfs_text(const void *fdt, int node, const char *name, size_t max, b
     return *wrong ? NULL : text;
 }
 
+const char *dmfs_nothing(const void *fdt)
+{
+    const char *name = tree_name(fdt, 0);
+
+    return name + strlen(name);
+}
+
 bool dmfs_u32(const void *fdt, int node, const char *name, uint32_t *value)
 {
     int length;
@@ -214,7 +221,7 @@ bool dmfs_blob_of(struct dmfs_reader *reader, const struct dmfs_label *user, int
     bool wrong;
     const char *name = dmfs_text(reader->image->fdt, node, property, DIOSIX_NAME_MAX - 1, &wrong);
 
-    *blob = (struct blob){NULL, 0, ""};
+    *blob = (struct blob){NULL, 0, dmfs_nothing(reader->image->fdt)};
     if (name)
         return dmfs_blob(reader, user, name, blob);
     if (wrong || !optional)

@@ -61,7 +61,7 @@ static bool read_text(const void *fdt, const struct dmfs_label *label, int node,
 
     *text = dmfs_text(fdt, node, property, max, &wrong);
     if (!*text)
-        *text = "";
+        *text = dmfs_nothing(fdt);
     if (wrong)
         log_error("image: %s: property %s is not printable text of at most %zu characters",
                   label->text, property, max);

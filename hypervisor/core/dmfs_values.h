@@ -34,6 +34,8 @@ struct dmfs_label dmfs_masked(const char *prefix, const char *name);
 /* A property that is one string of at most `max` printable characters. NULL when it is absent or
  * wrong; *wrong says which. */
 const char *dmfs_text(const void *fdt, int node, const char *name, size_t max, bool *wrong);
+/* An empty text, which is there as long as the image. */
+const char *dmfs_nothing(const void *fdt);
 /* False when it is absent or of another length. */
 bool dmfs_u32(const void *fdt, int node, const char *name, uint32_t *value);
 bool dmfs_u64(const void *fdt, int node, const char *name, uint64_t *value);

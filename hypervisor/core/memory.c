@@ -13,6 +13,7 @@
  * moves to one of twice the size in free memory. Only at boot, while reservations are still being
  * taken out of the RAM, it cannot move: then the static array must suffice.
  */
+#include "boot_only.h"
 #include "memory.h"
 #include "lock.h"
 #include "log.h"
@@ -257,7 +258,7 @@ static bool is_good_size(uint64_t size)
     return size > 0 && size % PAGE_SIZE == 0;
 }
 
-enum error memory_add(struct hpa base, uint64_t size)
+BOOT_ONLY enum error memory_add(struct hpa base, uint64_t size)
 {
     /* The page at address 0 stays out of the map, so that no page's pointer is NULL. */
     uint64_t start = base.value < PAGE_SIZE ? PAGE_SIZE : align_up(base.value, PAGE_SIZE);
@@ -289,7 +290,7 @@ enum error memory_add(struct hpa base, uint64_t size)
     return error;
 }
 
-enum error memory_reserve(struct hpa base, uint64_t size, int owner)
+BOOT_ONLY enum error memory_reserve(struct hpa base, uint64_t size, int owner)
 {
     uint64_t start = align_down(base.value, PAGE_SIZE);
     uint64_t end = size > UINT64_MAX - PAGE_SIZE - base.value
@@ -320,7 +321,7 @@ enum error memory_reserve(struct hpa base, uint64_t size, int owner)
     return error;
 }
 
-void memory_keep_clear(struct hpa base, uint64_t end)
+BOOT_ONLY void memory_keep_clear(struct hpa base, uint64_t end)
 {
     lock_acquire(&lock);
     clear_start = base.value;
@@ -338,7 +339,7 @@ void memory_prefer_below(uint64_t end)
 /* --- dividing it --- */
 
 /* The largest ones are kept. What lies before the memory that is kept clear is the hypervisor's. */
-static void consider(const struct memory_extent *extent)
+BOOT_ONLY static void consider(const struct memory_extent *extent)
 {
     uint64_t start = extent->base.value, end = end_of(extent);
 
@@ -356,7 +357,7 @@ static void consider(const struct memory_extent *extent)
     }
 }
 
-static void sort_divided(void)
+BOOT_ONLY static void sort_divided(void)
 {
     struct memory_range first = divided[0];
 
@@ -368,7 +369,7 @@ static void sort_divided(void)
 
 _Static_assert(MEMORY_GUEST_RANGES == 2, "sort_divided()");
 
-void memory_divide(uint64_t room, struct memory_range ranges[MEMORY_GUEST_RANGES])
+BOOT_ONLY void memory_divide(uint64_t room, struct memory_range ranges[MEMORY_GUEST_RANGES])
 {
     lock_acquire(&lock);
     for (size_t i = 0; i < count; i++)

@@ -7,6 +7,7 @@
  * A hart gets a source's interrupts directly, or by way of its IMSIC as messages, of which there is
  * one for each time that the source rises.
  */
+#include "boot_only.h"
 #include "devicetree.h"
 #include "hart_table.h"
 #include "mmio.h"
@@ -50,7 +51,7 @@ static struct hart_table table;
 static uint32_t indexes[DRIVER_HART_MAX]; /* the domain's numbers for the harts */
 
 /* A hart's number in the domain is its place among the lines, unless a list says otherwise. */
-static bool read_harts(const void *fdt, int node)
+BOOT_ONLY static bool read_harts(const void *fdt, int node)
 {
     struct devicetree_cursor cursor = {0};
     struct devicetree_line line;
@@ -71,7 +72,7 @@ static bool read_harts(const void *fdt, int node)
     return !messages;
 }
 
-static bool find_imsics(const void *fdt, int node)
+BOOT_ONLY static bool find_imsics(const void *fdt, int node)
 {
     uint32_t phandle;
     int parent =
@@ -82,7 +83,7 @@ static bool find_imsics(const void *fdt, int node)
 }
 
 /* Where messages go (4.9.1), unless it cannot be changed. */
-static void tell_addresses(void)
+BOOT_ONLY static void tell_addresses(void)
 {
     const struct imsic_layout *layout = imsic_layout();
     uint64_t page = layout->base >> 12;
@@ -94,7 +95,7 @@ static void tell_addresses(void)
                                        layout->hart_bits << 12 | (page >> 32 & 0xfff));
 }
 
-static void silence(void)
+BOOT_ONLY static void silence(void)
 {
     mmio_write32(base + DOMAINCFG, 0); /* which is the same in either order of bytes */
     for (unsigned source = 1; source <= sources; source++)
@@ -103,7 +104,7 @@ static void silence(void)
         mmio_write32(base + CLRIE + source / 32 * 4, UINT32_MAX);
 }
 
-static bool probe(const void *fdt, int node)
+BOOT_ONLY static bool probe(const void *fdt, int node)
 {
     uint32_t count;
 
@@ -124,7 +125,7 @@ static bool probe(const void *fdt, int node)
 }
 
 /* The parent of a device's interrupt may be a domain below ours. */
-static bool passes(const void *fdt, int node)
+BOOT_ONLY static bool passes(const void *fdt, int node)
 {
     int length;
     const fdt32_t *children =
@@ -138,7 +139,7 @@ static bool passes(const void *fdt, int node)
 }
 
 /* 4.5.2: the modes of a source, by the second cell of `interrupts`. */
-static uint32_t mode_of(uint32_t type)
+BOOT_ONLY static uint32_t mode_of(uint32_t type)
 {
     enum {
         EDGE1 = 4,
@@ -151,7 +152,7 @@ static uint32_t mode_of(uint32_t type)
 }
 
 /* 3.6: the number that an IMSIC's address has for its hart. */
-static uint32_t index_of_page(uint64_t page)
+BOOT_ONLY static uint32_t index_of_page(uint64_t page)
 {
     const struct imsic_layout *layout = imsic_layout();
     uint32_t group = page >> layout->group_shift & ((1U << layout->group_bits) - 1);
@@ -159,7 +160,7 @@ static uint32_t index_of_page(uint64_t page)
     return group << layout->hart_bits | (page >> 12 & ((1U << layout->hart_bits) - 1));
 }
 
-static void open_to(uint32_t index)
+BOOT_ONLY static void open_to(uint32_t index)
 {
     uint64_t idc = base + IDC + (uint64_t)index * IDC_SIZE;
 
@@ -168,7 +169,7 @@ static void open_to(uint32_t index)
     mmio_write32(idc + IDELIVERY, 1);
 }
 
-static bool route(unsigned source, uint32_t type, uint64_t hart_id)
+BOOT_ONLY static bool route(unsigned source, uint32_t type, uint64_t hart_id)
 {
     uint64_t page = messages ? imsic_page(hart_id) : 0;
     int place = messages ? -1 : hart_table_find(&table, hart_id, false);

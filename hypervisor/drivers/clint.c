@@ -6,6 +6,7 @@
  * A device numbers the harts that it serves by the order of their lines in `interrupts-extended`:
  * cause 3 for the software interrupt, 7 for the timer.
  */
+#include "boot_only.h"
 #include "devicetree.h"
 #include "hart_table.h"
 #include "mmio.h"
@@ -38,8 +39,8 @@ static struct hart_registers *find(uint64_t hart_id)
 }
 
 /* Notes for each hart with a line of this cause where its register of `width` bytes is. */
-static void connect(const void *fdt, int node, uint32_t cause, uint64_t first, uint64_t size,
-                    bool halves)
+BOOT_ONLY static void connect(const void *fdt, int node, uint32_t cause, uint64_t first,
+                              uint64_t size, bool halves)
 {
     unsigned width = cause == CAUSE_MACHINE_TIMER ? 8 : 4;
     struct devicetree_cursor cursor = {0};
@@ -62,14 +63,14 @@ static void connect(const void *fdt, int node, uint32_t cause, uint64_t first, u
     }
 }
 
-static bool is_thead(const void *fdt, int node)
+BOOT_ONLY static bool is_thead(const void *fdt, int node)
 {
     static const char *const names[] = {"thead,c900-clint", "thead,c900-aclint-mtimer", NULL};
 
     return devicetree_is_compatible(fdt, node, names);
 }
 
-static bool probe_clint(const void *fdt, int node)
+BOOT_ONLY static bool probe_clint(const void *fdt, int node)
 {
     uint64_t base, size;
     bool thead = is_thead(fdt, node);
@@ -84,7 +85,7 @@ static bool probe_clint(const void *fdt, int node)
 }
 
 /* MTIMER has its two parts in `reg`, mtime first; T-Head's has mtimecmp only. */
-static bool probe_mtimer(const void *fdt, int node)
+BOOT_ONLY static bool probe_mtimer(const void *fdt, int node)
 {
     uint64_t base, size;
     bool has_mtime = devicetree_reg(fdt, node, 1, &base, &size);
@@ -98,7 +99,7 @@ static bool probe_mtimer(const void *fdt, int node)
     return true;
 }
 
-static bool probe_mswi(const void *fdt, int node)
+BOOT_ONLY static bool probe_mswi(const void *fdt, int node)
 {
     uint64_t base, size;
 
@@ -132,7 +133,7 @@ void clint_send_ipi(uint64_t hart_id)
         mmio_write32(hart->msip, 1);
 }
 
-void clint_send_ipi_by(uint64_t hart_id, uint64_t address)
+BOOT_ONLY void clint_send_ipi_by(uint64_t hart_id, uint64_t address)
 {
     int place = hart_table_find(&table, hart_id, true);
 
@@ -150,7 +151,7 @@ void clint_clear_ipi(uint64_t hart_id)
         mmio_write32(hart->msip, 0);
 }
 
-bool clint_serves(uint64_t hart_id)
+BOOT_ONLY bool clint_serves(uint64_t hart_id)
 {
     const struct hart_registers *hart = find(hart_id);
 

@@ -6,6 +6,7 @@
  *
  * A file's registers can only be reached by its hart, so each hart opens its own (imsic_start).
  */
+#include "boot_only.h"
 #include "devicetree.h"
 #include "hart_table.h"
 #include "imsic_csr.h"
@@ -27,7 +28,7 @@ static struct imsic_layout layout;
 static uint32_t identities;
 
 /* The page of the line at `index`: the regions in `reg`, one for each group, follow each other. */
-static uint64_t page_of(const void *fdt, int node, unsigned index)
+BOOT_ONLY static uint64_t page_of(const void *fdt, int node, unsigned index)
 {
     uint64_t base, size, offset = (uint64_t)index * PAGE;
 
@@ -39,7 +40,7 @@ static uint64_t page_of(const void *fdt, int node, unsigned index)
     return 0;
 }
 
-static uint32_t property(const void *fdt, int node, const char *name, uint32_t otherwise)
+BOOT_ONLY static uint32_t property(const void *fdt, int node, const char *name, uint32_t otherwise)
 {
     uint32_t value;
 
@@ -47,7 +48,7 @@ static uint32_t property(const void *fdt, int node, const char *name, uint32_t o
 }
 
 /* What the addresses of the pages have in common (3.6), as an APLIC wants to know it. */
-static bool read_layout(const void *fdt, int node, unsigned lines)
+BOOT_ONLY static bool read_layout(const void *fdt, int node, unsigned lines)
 {
     uint32_t bits = 0;
     uint64_t size;
@@ -62,7 +63,7 @@ static bool read_layout(const void *fdt, int node, unsigned lines)
            devicetree_reg(fdt, node, 0, &layout.base, &size) && layout.base % PAGE == 0;
 }
 
-static bool probe(const void *fdt, int node)
+BOOT_ONLY static bool probe(const void *fdt, int node)
 {
     struct devicetree_cursor cursor = {0};
     struct devicetree_line line;
@@ -95,7 +96,7 @@ uint64_t imsic_page(uint64_t hart_id)
     return place < 0 ? 0 : pages[place];
 }
 
-const struct imsic_layout *imsic_layout(void)
+BOOT_ONLY const struct imsic_layout *imsic_layout(void)
 {
     return &layout;
 }

@@ -4,6 +4,7 @@
  * their lines in `interrupts-extended`. Only machine-mode ones (cause 11) are used; all others are
  * silenced, so that nothing enabled by an earlier boot stage reaches a guest.
  */
+#include "boot_only.h"
 #include "devicetree.h"
 #include "hart_table.h"
 #include "mmio.h"
@@ -34,14 +35,14 @@ static uint64_t context_register(uint32_t context, unsigned offset)
     return base + CONTEXT + (uint64_t)context * CONTEXT_STRIDE + offset;
 }
 
-static void silence(uint32_t context)
+BOOT_ONLY static void silence(uint32_t context)
 {
     for (unsigned source = 0; source <= sources; source += 32)
         mmio_write32(enable_register(context, source), 0);
     mmio_write32(context_register(context, THRESHOLD), 0);
 }
 
-static bool probe(const void *fdt, int node)
+BOOT_ONLY static bool probe(const void *fdt, int node)
 {
     struct devicetree_cursor cursor = {0};
     struct devicetree_line line;
@@ -69,17 +70,17 @@ static bool probe(const void *fdt, int node)
     return true;
 }
 
-bool plic_present(void)
+BOOT_ONLY bool plic_present(void)
 {
     return sources > 0;
 }
 
-static bool passes(const void *fdt, int node)
+BOOT_ONLY static bool passes(const void *fdt, int node)
 {
     return sources > 0 && devicetree_is_compatible(fdt, node, plic.compatible);
 }
 
-static bool route(unsigned source, uint32_t type, uint64_t hart_id)
+BOOT_ONLY static bool route(unsigned source, uint32_t type, uint64_t hart_id)
 {
     int place = hart_table_find(&table, hart_id, false);
 

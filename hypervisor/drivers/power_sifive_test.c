@@ -1,5 +1,6 @@
 /* SiFive's test finisher: a word that ends the simulation or resets the machine (QEMU,
  * hw/misc/sifive_test.c). */
+#include "boot_only.h"
 #include "devicetree.h"
 #include "driver.h"
 #include "mmio.h"
@@ -10,7 +11,7 @@
 
 static uint64_t base;
 
-static bool probe(const void *fdt, int node)
+BOOT_ONLY static bool probe(const void *fdt, int node)
 {
     uint64_t size;
 

@@ -7,6 +7,7 @@
  * A simulator finds the words by their ELF symbols (and wants them side by side), or the device
  * tree names their place: `fromhost` first.
  */
+#include "boot_only.h"
 #include "devicetree.h"
 #include "driver.h"
 #include "mmio.h"
@@ -33,7 +34,7 @@ static uint64_t to, from;
 static bool asked; /* the simulator owes us a character */
 static int received;
 
-static bool probe(const void *fdt, int node)
+BOOT_ONLY static bool probe(const void *fdt, int node)
 {
     uint64_t base, size;
 

@@ -2,6 +2,7 @@
  * The 16550 and what is built after it (National Semiconductor PC16550D data sheet). Its baud rate
  * stays as the firmware left it, unless the device tree states both clock and speed.
  */
+#include "boot_only.h"
 #include "devicetree.h"
 #include "driver.h"
 #include "mmio.h"
@@ -51,7 +52,7 @@ static void set_baud_rate(uint32_t clock, uint32_t speed)
     write(DLM, divisor >> 8);
 }
 
-static bool read_layout(const void *fdt, int node)
+BOOT_ONLY static bool read_layout(const void *fdt, int node)
 {
     uint64_t size;
     uint32_t offset = 0;
@@ -68,7 +69,7 @@ static bool read_layout(const void *fdt, int node)
            size - offset >= ((uint64_t)LSR << shift) + width;
 }
 
-static bool probe(const void *fdt, int node)
+BOOT_ONLY static bool probe(const void *fdt, int node)
 {
     uint32_t clock, speed;
 
@@ -97,7 +98,7 @@ static int get(void)
     return read(LSR) & LSR_RECEIVED ? read(RBR) : -1;
 }
 
-static void enable_interrupt(void)
+BOOT_ONLY static void enable_interrupt(void)
 {
     write(IER, IER_RECEIVED);
 }

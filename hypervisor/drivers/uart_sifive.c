@@ -1,5 +1,6 @@
 /* SiFive's UART (SiFive FU540-C000 manual, chapter 13). Its baud rate stays as the firmware left
  * it, unless the device tree states both clock and speed. */
+#include "boot_only.h"
 #include "devicetree.h"
 #include "driver.h"
 #include "mmio.h"
@@ -20,7 +21,7 @@
 
 static uint64_t base;
 
-static bool probe(const void *fdt, int node)
+BOOT_ONLY static bool probe(const void *fdt, int node)
 {
     uint64_t size;
     uint32_t clock, speed;
@@ -51,7 +52,7 @@ static int get(void)
     return received & RXDATA_EMPTY ? -1 : (int)(received & 0xff);
 }
 
-static void enable_interrupt(void)
+BOOT_ONLY static void enable_interrupt(void)
 {
     mmio_write32(base + IE, IE_RXWM);
 }

@@ -1,7 +1,8 @@
 /*
  * From reset to the first guest. One hart does it all: reads the device tree, calls the other harts
  * in, finds out what all of them can do, picks how capsules are confined, unpacks the image and
- * starts what is in it. Then every hart, this one included, lives in sched_run().
+ * starts what is in it. Then every hart, this one included, lives in sched_run() (start.c), and the
+ * memory of all this is given back: see boot_only.h.
  */
 #include "bootargs.h"
 #include "capsule.h"
@@ -29,23 +30,9 @@
 #define HART_PATIENCE 2           /* seconds that a hart may take to come in */
 #define LITTLE_MEMORY (1UL << 30) /* of a board whose programs take all above for free */
 
-struct hart *harts[HART_MAX];
-unsigned hart_count;
-struct hart boot_hart; /* and its stack are there before memory is */
-
 extern char hypervisor_start[], hypervisor_end[], hypervisor_area_end[], dmfs_start[], dmfs_end[];
 extern char boot_stack_low[], boot_stack_high[];
-extern _Atomic uint32_t boot_gate;  /* open: harts[] is complete, come in */
-static _Atomic uint32_t start_gate; /* open: features are settled, run guests */
-
-__attribute__((noreturn)) static void run_hart(struct hart *hart)
-{
-    stack_paint(hart);
-    protect_hart(hart);
-    imsic_start(hart->id);
-    world_init_hart(hart);
-    sched_run(hart);
-}
+extern _Atomic uint32_t boot_gate; /* open: harts[] is complete, come in */
 
 static void init_hart(struct hart *hart, uint64_t hart_id)
 {
@@ -53,21 +40,11 @@ static void init_hart(struct hart *hart, uint64_t hart_id)
     hart->slice_end = hart->first_deadline = hart->guest_deadline = UINT64_MAX;
 }
 
-/* From entry.S: another hart than the first comes in. One that is late would not be like what the
- * others have settled on, so it has no part in it. */
-__attribute__((noreturn)) void boot_secondary(uint64_t hart_id)
+void boot_hart_comes(struct hart *hart)
 {
-    struct hart *hart = port_hart();
-    (void)hart_id;
-    faults_hart_comes(hart);
     features_probe(&hart->arch.features, (void *)hart->arch.stack_low);
     hart->runs_guests = hart->arch.features.s;
-    if (atomic_exchange(&hart->arch.decided, 1) != 0)
-        port_halt();
     atomic_store(&hart->online, true);
-    while (!atomic_load(&start_gate))
-        port_relax();
-    run_hart(hart);
 }
 
 static struct hart *make_hart(uint64_t hart_id)
@@ -103,7 +80,7 @@ static bool comes_in(struct hart *hart, uint64_t deadline)
         port_relax();
     if (atomic_exchange(&hart->arch.decided, 1) == 0)
         return false;
-    while (!atomic_load(&hart->online)) /* it is what the hart does next */
+    while (!atomic_load(&hart->online)) /* it finds out what it can do */
         port_relax();
     return true;
 }
@@ -324,10 +301,8 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     init_hart(&boot_hart, hart_id);
     boot_hart.arch.stack_low = (uintptr_t)boot_stack_low;
     boot_hart.arch.stack_high = (uintptr_t)boot_stack_high;
-    features_probe(&boot_hart.arch.features, boot_stack_low);
-    boot_hart.runs_guests = boot_hart.arch.features.s;
     atomic_store(&boot_hart.arch.decided, 1);
-    atomic_store(&boot_hart.online, true);
+    boot_hart_comes(&boot_hart);
     ownership_watch();
     if (!platform_init(fdt))
         port_halt();
@@ -342,7 +317,5 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     settle_features();
     isolation_choose(&features_common, bootargs.force_pmp);
     start_capsules();
-    faults_boot_ends();
-    atomic_store(&start_gate, 1);
-    run_hart(&boot_hart);
+    start_guests();
 }

@@ -2,12 +2,11 @@
 #ifdef DEBUG
 #include "faults.h"
 #include "bootargs.h"
+#include "entry.h"
 #include "log.h"
 #include "memory.h"
 #include "port.h"
 #include "serial.h"
-
-extern struct hart boot_hart; /* boot.c */
 
 static _Atomic uint32_t booted;
 

@@ -7,8 +7,6 @@
 #include "csr.h"
 #include "unlisted.h"
 
-struct hart_features features_common;
-
 static bool misa_has(uint64_t misa, char extension)
 {
     return misa >> (extension - 'A') & 1;

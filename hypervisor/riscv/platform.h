@@ -53,4 +53,20 @@ void platform_mask(uint64_t hart_id, unsigned source);
 void platform_power_off(bool failed);
 void platform_reset(void);
 
+/* How platform_tree.c tells platform.c all this. */
+#define PLATFORM_FALLBACK_TIMEBASE 10000000 /* so that nobody divides by 0 before it is known */
+struct platform {
+    uint64_t timebase;
+    const struct interrupt_driver *controller; /* that has the serial port's source; NULL: none */
+    const struct power_driver *power;
+    struct isa guest_extensions;
+    unsigned mmu_type;        /* the smallest among the harts */
+    uint32_t cbop_block_size; /* of the harts that say it; 0 when they differ */
+};
+extern struct platform platform;
+
+/* Device-tree names of what guests may use for address translation, the smallest first. */
+#define PLATFORM_MMU_TYPES 3
+extern const char *const platform_mmu_types[PLATFORM_MMU_TYPES];
+
 #endif

@@ -36,6 +36,7 @@
  * Entry 14 is nobody's. With less than 16 entries there is no Smepmp, with less than 10 no 8 and 9,
  * with less than 5 no guard.
  */
+#include "boot_only.h"
 #include "protect.h"
 #include "capsule.h"
 #include "csr.h"
@@ -61,14 +62,14 @@ static struct memory_range guests[MEMORY_GUEST_RANGES];
 
 /* What the hypervisor will take for a capsule's life, at most: G-stage tables, devices, a
  * ring for its output, vCPUs. */
-static uint64_t needed_for(const struct capsule_config *config)
+BOOT_ONLY static uint64_t needed_for(const struct capsule_config *config)
 {
     uint64_t vcpu = align_up(sizeof(struct vcpu) + port_vcpu_extra(), PAGE_SIZE);
     uint64_t gigabytes = config->ram / GIGAPAGE_SIZE + 2;
     return SPARE + gigabytes * PAGE_SIZE + config->cpus * vcpu;
 }
 
-void protect_plan(void)
+BOOT_ONLY void protect_plan(void)
 {
     uint64_t room = SPARE;
     bool strict = false;

@@ -7,6 +7,7 @@
  * counter of its own: one tells nothing of the key, nor of another. The time goes in as well, since
  * a boot loader may give the same seed twice.
  */
+#include "boot_only.h"
 #include "seed.h"
 #include <stdatomic.h>
 #include <string.h>
@@ -52,7 +53,7 @@ void seed_block(const uint32_t input[12], uint32_t output[16])
 }
 
 /* What is longer than a key is folded into one. */
-void seed_init(const uint8_t *bytes, size_t size)
+BOOT_ONLY void seed_init(const uint8_t *bytes, size_t size)
 {
     uint8_t folded[sizeof key] = {0};
 

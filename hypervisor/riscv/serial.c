@@ -1,3 +1,4 @@
+#include "boot_only.h"
 #include "serial.h"
 #include "devicetree.h"
 #include "driver.h"
@@ -28,7 +29,7 @@ static uint32_t patience = PATIENCE;
 static bool dead;
 #endif
 
-bool serial_init(const void *fdt, int node)
+BOOT_ONLY bool serial_init(const void *fdt, int node)
 {
     for (unsigned i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
         if (devicetree_is_compatible(fdt, node, drivers[i]->compatible) &&
@@ -40,7 +41,7 @@ bool serial_init(const void *fdt, int node)
     return false;
 }
 
-void serial_set_interrupt_source(unsigned source)
+BOOT_ONLY void serial_set_interrupt_source(unsigned source)
 {
     if (!driver || !driver->enable_interrupt)
         return;
@@ -120,7 +121,7 @@ void serial_interrupt(void)
     receive();
 }
 
-bool serial_needs_poll(void)
+BOOT_ONLY bool serial_needs_poll(void)
 {
     return driver && !interrupt_source;
 }

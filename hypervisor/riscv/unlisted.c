@@ -4,6 +4,7 @@
  * (AIA 1.0, 6.3).
  */
 #include "unlisted.h"
+#include "boot_only.h"
 #include "csr.h"
 
 enum {
@@ -36,13 +37,13 @@ enum {
 
 #define SCTRDEPTH_256 4
 
-static bool has_indirect(uint64_t selector)
+BOOT_ONLY static bool has_indirect(uint64_t selector)
 {
     csr_write(CSR_SISELECT, selector);
     return csr_try_write(CSR_SIREG, 0);
 }
 
-static uint32_t probe_indirect(void)
+BOOT_ONLY static uint32_t probe_indirect(void)
 {
     uint32_t found = 0;
     if (!csr_try_write(CSR_SISELECT, 0))
@@ -58,7 +59,7 @@ static uint32_t probe_indirect(void)
     return found | SISELECT;
 }
 
-static uint32_t probe_closable(bool h, bool f)
+BOOT_ONLY static uint32_t probe_closable(bool h, bool f)
 {
     uint32_t found = probe_indirect();
     if (csr_try_write(CSR_JVT, 0))
@@ -80,7 +81,7 @@ static uint32_t probe_closable(bool h, bool f)
     return found;
 }
 
-uint32_t unlisted_probe(const struct hart_features *features)
+BOOT_ONLY uint32_t unlisted_probe(const struct hart_features *features)
 {
     uint32_t found = features->stateen ? 0 : probe_closable(features->h, features->f);
     if (csr_try_write(CSR_SCOUNTINHIBIT, 0))

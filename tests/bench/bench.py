@@ -128,7 +128,7 @@ class Bench:
     def text_size(self):
         """Code and constants."""
         sections = subprocess.run(["readelf", "-SW", self.hypervisor], capture_output=True, text=True, check=True).stdout
-        sizes = re.findall(r" (\.text|\.rodata) +PROGBITS +\w+ \w+ (\w+)", sections)
+        sizes = re.findall(r" (\.entry|\.text|\.rodata|\.boot) +PROGBITS +\w+ \w+ (\w+)", sections)
         return sum(int(size, 16) for _, size in sizes)
 
     def hypervisor_owned(self):

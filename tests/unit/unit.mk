@@ -61,7 +61,7 @@ test_seed_SOURCES := hypervisor/riscv/seed.c
 test_seed_CFLAGS := $(UNIT_RISCV)
 test_isa_SOURCES := hypervisor/riscv/isa.c
 test_isa_CFLAGS := $(UNIT_RISCV)
-test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/seed.c hypervisor/riscv/isa.c hypervisor/riscv/serial.c \
+test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/platform_tree.c hypervisor/riscv/seed.c hypervisor/riscv/isa.c hypervisor/riscv/serial.c \
 	$(wildcard hypervisor/drivers/*.c) hypervisor/core/memory.c hypervisor/core/lock.c \
 	hypervisor/core/ring.c hypervisor/core/error.c hypervisor/core/tree.c hypervisor/hosted/log.c $(UNIT_FDT)
 test_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
