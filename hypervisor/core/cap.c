@@ -36,7 +36,7 @@ static void refill(struct capsule *capsule, uint64_t now)
     capsule->period_end += periods * (uint64_t)period();
 }
 
-bool cap_has_time(struct capsule *capsule, uint64_t now)
+__attribute__((noinline)) bool cap_has_time(struct capsule *capsule, uint64_t now)
 {
     if (now >= capsule->period_end)
         refill(capsule, now);

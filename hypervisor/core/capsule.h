@@ -101,7 +101,14 @@ struct crash_record {
 
 struct capsule {
     struct capsule_arch arch;
-    int id; /* also the owner of its pages in the memory map */
+    int id;            /* also the owner of its pages in the memory map */
+    uint64_t prepared; /* bytes of RAM that are in their first state; all: it may run */
+    /* Scheduler; LOCK_SCHED. */
+    unsigned running;              /* vCPUs on harts */
+    bool halted;                   /* none may be chosen */
+    struct hart_set *set, own_set; /* where its vCPUs may run */
+    int64_t budget;                /* ticks that its cap leaves; below 0: owed */
+    uint64_t period_end;           /* when there is more */
     struct capsule_config config;
     struct lock lock; /* LOCK_CAPSULE: all below, and the devices in arch */
     enum capsule_state state;
@@ -112,16 +119,10 @@ struct capsule {
     struct hpa ram_host;
     uint64_t ram_size;
     struct load_plan plan;
-    uint64_t prepared;   /* bytes of RAM that are in their first state; all: it may run */
     uint64_t restart_at; /* not before this time, after a crash */
     unsigned restarts, crashes_in_a_row;
     uint64_t started_at;
     uint64_t past_run_time;         /* ticks run in earlier lives */
-    struct hart_set *set, own_set;  /* where its vCPUs may run; LOCK_SCHED */
-    int64_t budget;                 /* ticks that its cap leaves; below 0: owed; LOCK_SCHED */
-    uint64_t period_end;            /* when there is more; LOCK_SCHED */
-    unsigned running;               /* vCPUs on harts; LOCK_SCHED */
-    bool halted;                    /* none may be chosen; LOCK_SCHED */
     struct capsule_console console; /* LOCK_CONSOLE */
     struct crash_record crash;
 };

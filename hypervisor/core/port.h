@@ -25,6 +25,8 @@ struct hart *port_hart(void);
 void port_kick(struct hart *hart);
 /* Makes this hart's timer interrupt it at `deadline` (ticks; UINT64_MAX never). */
 void port_set_timer(uint64_t deadline);
+/* The same at the latest: if it is set to an earlier time, it stays so. */
+void port_advance_timer(uint64_t deadline);
 /* Sleeps until an interrupt is pending, then handles it; may return early. No locks held. */
 void port_idle(void);
 void port_relax(void); /* a breath in a spin loop */
@@ -64,10 +66,9 @@ size_t port_vcpu_extra(void);
 void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1);
 /* Runs a vCPU on this hart until the scheduler should choose again. No locks held. */
 void port_vcpu_run(struct vcpu *vcpu);
-/* Is an interrupt pending and enabled for it, so that `wfi` would not wait? Holding LOCK_SCHED. */
-bool port_vcpu_has_interrupt(const struct vcpu *vcpu);
-/* When its own timer will be such an interrupt; UINT64_MAX never. Holding LOCK_SCHED. */
-uint64_t port_vcpu_deadline(const struct vcpu *vcpu);
+/* When an interrupt is pending that it has enabled, so that `wfi` ends: 0 if one is, or else when
+ * its own timer will be one; UINT64_MAX never. */
+uint64_t port_vcpu_wakes_at(const struct vcpu *vcpu);
 
 /* The physical serial port. Bytes written may be queued. Takes LOCK_SERIAL. */
 void port_serial_write(const char *bytes, size_t count);

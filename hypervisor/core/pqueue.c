@@ -63,6 +63,12 @@ static struct pqueue_node *merge(struct pqueue_node *a, struct pqueue_node *b)
     return root;
 }
 
+__attribute__((noinline)) static void merge_in(struct pqueue *queue, struct pqueue_node *node)
+{
+    queue->root = merge(queue->root, node);
+}
+
+/* A queue is empty, or will be, more often than not: that is inline, and no call but the last. */
 void pqueue_insert(struct pqueue *queue, struct pqueue_node *node, uint64_t key)
 {
     assert(!node->queued);
@@ -71,13 +77,16 @@ void pqueue_insert(struct pqueue *queue, struct pqueue_node *node, uint64_t key)
     node->left = node->right = node->parent = NULL;
     node->rank = 1;
     node->queued = true;
-    queue->root = queue->root == NULL ? node : merge(queue->root, node);
     queue->count++;
+    if (queue->root == NULL)
+        queue->root = node;
+    else
+        merge_in(queue, node);
 }
 
-void pqueue_remove(struct pqueue *queue, struct pqueue_node *node)
+/* Takes the node out of the tree. */
+__attribute__((noinline)) static void unlink(struct pqueue *queue, const struct pqueue_node *node)
 {
-    assert(node->queued && queue->count > 0);
     struct pqueue_node *parent = node->parent;
     struct pqueue_node *heir = merge(node->left, node->right);
 
@@ -92,9 +101,17 @@ void pqueue_remove(struct pqueue *queue, struct pqueue_node *node)
     /* Where a rank stays, nothing above changes; ranks can shrink along log2(n + 1) nodes only. */
     while (parent && settle(parent))
         parent = parent->parent;
+}
+
+void pqueue_remove(struct pqueue *queue, struct pqueue_node *node)
+{
+    assert(node->queued && queue->count > 0);
     node->queued = false;
-    node->left = node->right = node->parent = NULL;
     queue->count--;
+    if (queue->count == 0)
+        queue->root = NULL;
+    else
+        unlink(queue, node);
 }
 
 struct pqueue_node *pqueue_first(const struct pqueue *queue)

@@ -14,12 +14,12 @@
 
 static struct lock sched_lock = LOCK_INITIALIZER(LOCK_SCHED);
 /* Hints for those who don't hold the lock: vCPUs that are ready, of all sets; harts called for
- * some. */
-static _Atomic unsigned ready_total, called_total;
+ * some. Not _Atomic, for that makes gcc 12 exchange where a store would do. */
+static volatile unsigned ready_total, called_total;
 
 static unsigned ready_count(void)
 {
-    return atomic_load_explicit(&ready_total, memory_order_relaxed);
+    return ready_total;
 }
 
 static uint64_t slice(void)
@@ -32,17 +32,24 @@ static uint64_t least_slice(void)
     return port_frequency() / LEAST_PER_SECOND;
 }
 
-/* Light ones get shorter slices: they have to wait long for the next. So do all when many wait, for
- * one of those may hold what the others spin for. */
-static uint64_t slice_of(const struct vcpu *vcpu)
+__attribute__((noinline)) static uint64_t shorter_slice(uint64_t weight)
 {
-    uint64_t weight = vcpu->capsule->config.weight, whole = slice();
+    uint64_t whole = slice();
     unsigned waiting = ready_count() / hart_count; /* for each hart */
     if (weight < CAPSULE_WEIGHT)
         whole = whole * weight / CAPSULE_WEIGHT;
     if (waiting > SHORTER_BEHIND)
         whole = whole * SHORTER_BEHIND / waiting;
     return whole < least_slice() ? least_slice() : whole;
+}
+
+/* Light ones get shorter slices: they have to wait long for the next. So do all when many wait, for
+ * one of those may hold what the others spin for. */
+static uint64_t slice_of(const struct vcpu *vcpu)
+{
+    uint64_t weight = vcpu->capsule->config.weight;
+    bool is_whole = weight >= CAPSULE_WEIGHT && ready_count() <= SHORTER_BEHIND;
+    return is_whole ? slice() : shorter_slice(weight);
 }
 
 static struct vcpu *vcpu_of_ready(struct pqueue_node *node)
@@ -85,14 +92,20 @@ static uint64_t comparable_now(const struct hart *hart, uint64_t now)
     return comparable(hart->current) + virtual_ticks(hart->current, now - hart->started);
 }
 
-/* Harts' clocks may differ by a little. */
-static void set_state(struct vcpu *vcpu, enum vcpu_run state, uint64_t now)
+/* Since the last change it was in this state. Harts' clocks may differ by a little. */
+static void account(struct vcpu *vcpu, enum vcpu_run state, uint64_t now)
 {
     if (now > vcpu->since) {
-        vcpu->times[vcpu_state(vcpu)] += now - vcpu->since;
+        vcpu->times[state] += now - vcpu->since;
         vcpu->since = now;
     }
-    vcpu->run = state;
+}
+
+/* From what it is, which most callers know without a look. */
+static void set_state(struct vcpu *vcpu, enum vcpu_run from, enum vcpu_run to, uint64_t now)
+{
+    account(vcpu, from, now);
+    vcpu->run = to;
 }
 
 static void charge(struct hart *hart, uint64_t now)
@@ -108,15 +121,15 @@ static void charge(struct hart *hart, uint64_t now)
 
 static void join_ready(struct vcpu *vcpu, uint64_t now)
 {
-    set_state(vcpu, VCPU_READY, now);
+    set_state(vcpu, vcpu->run, VCPU_READY, now);
+    ready_total++;
     pqueue_insert(&set_of(vcpu)->ready, &vcpu->ready, vcpu->virtual_time);
-    atomic_store_explicit(&ready_total, ready_count() + 1, memory_order_relaxed);
 }
 
 static void leave_ready(struct vcpu *vcpu)
 {
+    ready_total--;
     pqueue_remove(&set_of(vcpu)->ready, &vcpu->ready);
-    atomic_store_explicit(&ready_total, ready_count() - 1, memory_order_relaxed);
 }
 
 /* --- sleeping --- */
@@ -124,7 +137,8 @@ static void leave_ready(struct vcpu *vcpu)
 static void update_first_deadline(struct hart *hart)
 {
     struct pqueue_node *first = pqueue_first(&hart->sleepers);
-    atomic_store(&hart->first_deadline, first == NULL ? UINT64_MAX : first->key);
+    atomic_store_explicit(&hart->first_deadline, first == NULL ? UINT64_MAX : first->key,
+                          memory_order_relaxed);
 }
 
 static void sleep_until(struct vcpu *vcpu, uint64_t deadline)
@@ -135,12 +149,16 @@ static void sleep_until(struct vcpu *vcpu, uint64_t deadline)
     update_first_deadline(vcpu->hart);
 }
 
-static void leave_sleepers(struct vcpu *vcpu)
+__attribute__((noinline)) static void end_sleep(struct vcpu *vcpu)
 {
-    if (!vcpu->sleep.queued)
-        return;
     pqueue_remove(&vcpu->hart->sleepers, &vcpu->sleep);
     update_first_deadline(vcpu->hart);
+}
+
+static void leave_sleepers(struct vcpu *vcpu)
+{
+    if (vcpu->sleep.queued)
+        end_sleep(vcpu);
 }
 
 /* --- finding a hart for a vCPU that has become ready --- */
@@ -156,13 +174,11 @@ static bool is_idle(const struct hart *hart)
     return hart_takes_guests(hart) && is_free(hart) && !hart->called;
 }
 
-/* What goes on on the harts of a set. */
+/* What goes on on the harts of a set, for one that wakes up. */
 struct survey {
-    struct hart
-        *idle; /* one with nothing on it before one where a vCPU rests; the preferred first */
-    struct hart
-        *most_served;     /* whose vCPU has had the most of its share; none that leaves anyway */
-    uint64_t most, least; /* virtual times that compare */
+    bool some_free;
+    struct hart *most_served; /* whose vCPU has had most of its share; none that leaves anyway */
+    uint64_t most, least;     /* virtual times that compare */
 };
 
 static bool suits_better(const struct hart *this, const struct hart *that,
@@ -174,7 +190,18 @@ static bool suits_better(const struct hart *this, const struct hart *that,
     return this == preferred;
 }
 
-static struct survey survey(const struct hart_set *set, const struct hart *preferred, uint64_t now)
+/* One with nothing on it before one where a vCPU rests; the preferred first. */
+__attribute__((noinline)) static struct hart *find_idle(const struct hart_set *set,
+                                                        const struct hart *preferred)
+{
+    struct hart *found = NULL;
+    for (unsigned i = 0; i < hart_count; i++)
+        if (placement_has(set, i) && is_idle(harts[i]) && suits_better(harts[i], found, preferred))
+            found = harts[i];
+    return found;
+}
+
+static inline struct survey survey(const struct hart_set *set, uint64_t now)
 {
     struct survey found = {.least = UINT64_MAX};
     for (unsigned i = 0; i < hart_count; i++) {
@@ -182,8 +209,7 @@ static struct survey survey(const struct hart_set *set, const struct hart *prefe
         if (!placement_has(set, i))
             continue;
         if (is_free(hart)) {
-            if (is_idle(hart) && suits_better(hart, found.idle, preferred))
-                found.idle = hart;
+            found.some_free = true;
             continue;
         }
         uint64_t had = comparable_now(hart, now);
@@ -195,6 +221,21 @@ static struct survey survey(const struct hart_set *set, const struct hart *prefe
         }
     }
     return found;
+}
+
+/* The least that one of those that run on the harts of a set has had. */
+static uint64_t least_of_running(const struct hart_set *set, uint64_t now)
+{
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < hart_count; i++) {
+        const struct hart *hart = harts[i];
+        if (!placement_has(set, i) || is_free(hart))
+            continue;
+        uint64_t had = comparable_now(hart, now);
+        if (had < least)
+            least = had;
+    }
+    return least;
 }
 
 /* Moves a set's clock on to the one that has had least, of those that a new one competes with:
@@ -218,19 +259,31 @@ static void kick(struct hart *hart)
 
 static unsigned called_count(void)
 {
-    return atomic_load_explicit(&called_total, memory_order_relaxed);
+    return called_total;
 }
 
+/* `reschedule` and `slice_end` of another hart are followed by a kick, which is ordered behind
+ * them. */
 static void leave_hart(struct hart *hart)
 {
-    atomic_store(&hart->reschedule, true);
+    atomic_store_explicit(&hart->reschedule, true, memory_order_relaxed);
+}
+
+static void end_slice_at(struct hart *hart, uint64_t end)
+{
+    atomic_store_explicit(&hart->slice_end, end, memory_order_relaxed);
+}
+
+static uint64_t slice_end(const struct hart *hart)
+{
+    return atomic_load_explicit(&hart->slice_end, memory_order_relaxed);
 }
 
 /* An idle hart is to take one that is ready. Until it comes, it is not called for another. */
-static void call(struct hart *hart)
+__attribute__((noinline)) static void call(struct hart *hart)
 {
     hart->called = true;
-    atomic_store_explicit(&called_total, called_count() + 1, memory_order_relaxed);
+    called_total++;
     leave_hart(hart);
     kick(hart);
 }
@@ -240,7 +293,7 @@ static void come(struct hart *hart)
     if (!hart->called)
         return;
     hart->called = false;
-    atomic_store_explicit(&called_total, called_count() - 1, memory_order_relaxed);
+    called_total--;
 }
 
 /* Its capsule has used up its time: it sleeps, whatever happens, until there is more. */
@@ -248,26 +301,24 @@ static void sleep_capped(struct vcpu *vcpu, uint64_t now)
 {
     for (unsigned i = 0; vcpu->hart == NULL; i++) /* it is new; at least one hart is there */
         vcpu->hart = atomic_load(&harts[i]->online) ? harts[i] : NULL;
-    set_state(vcpu, VCPU_CAPPED, now);
+    set_state(vcpu, vcpu->run, VCPU_CAPPED, now);
     sleep_until(vcpu, vcpu->capsule->period_end);
     if (vcpu->hart == port_hart())
-        sched_update_timer(vcpu->hart);
+        sched_advance_timer(vcpu->hart);
     else
         kick(vcpu->hart);
 }
 
-/* One that has had less than who runs there goes first, but not before that one has had a least
- * slice, lest they do nothing but change places. Others wait for the end of its slice. */
-static void make_room(struct hart *hart, bool at_once, uint64_t now)
+/* Who runs there does so until then at most. */
+static void make_room(struct hart *hart, uint64_t end, uint64_t now)
 {
-    uint64_t end = at_once ? hart->started + least_slice() : now + slice_of(hart->current);
-    if (end >= atomic_load(&hart->slice_end))
+    if (end >= slice_end(hart))
         return;
-    atomic_store(&hart->slice_end, end);
+    end_slice_at(hart, end);
     if (end <= now)
-        atomic_store(&hart->reschedule, true);
+        leave_hart(hart);
     if (hart == port_hart())
-        sched_update_timer(hart);
+        port_advance_timer(end);
     else
         kick(hart); /* it sets its timer anew, or leaves */
 }
@@ -283,7 +334,9 @@ static void bound_credit(struct vcpu *vcpu, uint64_t least)
         vcpu->virtual_time = set->virtual_now - credit;
 }
 
-/* It goes to an idle hart; if there is none, the hart whose vCPU has had most must make room. */
+/* It goes to an idle hart; if there is none, the hart whose vCPU has had most must make room. If it
+ * has had less than that one, it goes first, but not before that one has had a least slice, lest
+ * they do nothing but change places. Else it waits for the end of a slice. */
 static void wake_locked(struct vcpu *vcpu)
 {
     uint64_t now = port_time();
@@ -293,13 +346,17 @@ static void wake_locked(struct vcpu *vcpu)
         return;
     }
     trace_note(DIOSIX_TRACE_WAKE, vcpu, 0, vcpu->hart == NULL ? 0 : vcpu->hart->index);
-    struct survey there = survey(set_of(vcpu), vcpu->hart, now);
+    struct survey there = survey(set_of(vcpu), now);
     bound_credit(vcpu, there.least);
     join_ready(vcpu, now);
-    if (there.idle != NULL)
-        call(there.idle);
+    struct hart *idle = there.some_free ? find_idle(set_of(vcpu), vcpu->hart) : NULL;
+    if (idle != NULL)
+        call(idle);
     else if (there.most_served != NULL)
-        make_room(there.most_served, comparable(vcpu) < there.most, now);
+        make_room(there.most_served,
+                  comparable(vcpu) < there.most ? there.most_served->started + least_slice()
+                                                : now + slice_of(there.most_served->current),
+                  now);
 }
 
 static void wake_expired(struct hart *hart, uint64_t now)
@@ -332,7 +389,7 @@ void sched_block_current(struct vcpu *vcpu, uint64_t deadline)
 {
     vcpu->block = true;
     vcpu->block_until = deadline;
-    atomic_store(&vcpu->wake_pending, false);
+    atomic_store_explicit(&vcpu->wake_pending, false, memory_order_relaxed);
     leave_hart(vcpu->hart);
 }
 
@@ -387,13 +444,13 @@ bool sched_rest_begin(struct hart *hart)
 {
     struct vcpu *vcpu = hart->current;
     lock_acquire(&sched_lock);
-    bool rests = sched_may_rest(hart) && atomic_load(&hart->slice_end) == UINT64_MAX;
+    bool rests = sched_may_rest(hart) && slice_end(hart) == UINT64_MAX;
     if (rests) {
         uint64_t now = port_time();
         if (is_time_to_look(hart, true, now))
-            advance_virtual_now(set_of(vcpu), survey(set_of(vcpu), NULL, now).least);
+            advance_virtual_now(set_of(vcpu), least_of_running(set_of(vcpu), now));
         charge(hart, now);
-        set_state(vcpu, VCPU_RUNNING, now);
+        account(vcpu, VCPU_RUNNING, now);
         vcpu->resting = true;
         trace_note(DIOSIX_TRACE_LEAVE, vcpu, 0, VCPU_WAITING);
     }
@@ -407,9 +464,9 @@ void sched_rest_end(struct hart *hart)
     struct vcpu *vcpu = hart->current;
     lock_acquire(&sched_lock);
     uint64_t now = port_time();
-    set_state(vcpu, VCPU_RUNNING, now);
+    account(vcpu, VCPU_WAITING, now);
     if (is_time_to_look(hart, false, now))
-        bound_credit(vcpu, survey(set_of(vcpu), NULL, now).least);
+        bound_credit(vcpu, least_of_running(set_of(vcpu), now));
     hart->started = now;
     vcpu->resting = false;
     trace_note(DIOSIX_TRACE_ENTER, vcpu, 0, 0);
@@ -433,7 +490,7 @@ bool sched_halt(struct capsule *capsule)
         leave_sleepers(vcpu);
         if (vcpu->run == VCPU_READY)
             leave_ready(vcpu);
-        set_state(vcpu, VCPU_OFF, now);
+        set_state(vcpu, vcpu->run, VCPU_OFF, now);
     }
     bool quiet = capsule->running == 0;
     lock_release(&sched_lock);
@@ -524,22 +581,38 @@ static void bring_together(struct vcpu *a, struct vcpu *b)
         set_of(behind)->offset += distance - longest_stride();
 }
 
-/* The vCPU that has had least, of those that may run on the hart; NULL: none is ready. */
-static struct vcpu *choose(const struct hart *hart)
+/* The one of a set that has had least, if the set's may run on the hart. */
+static struct vcpu *first_for(const struct hart *hart, const struct hart_set *set)
 {
-    struct vcpu *chosen = NULL;
-    if (ready_count() == 0)
-        return NULL;
-    for (struct hart_set *set = &placement_shared; set != NULL; set = set->next) {
-        struct vcpu *first = vcpu_of_ready(pqueue_first(&set->ready));
-        if (first == NULL || !placement_has(set, hart->index))
+    return placement_has(set, hart->index) ? vcpu_of_ready(pqueue_first(&set->ready)) : NULL;
+}
+
+/* Of this one and those of more sets. */
+__attribute__((noinline)) static struct vcpu *
+choose_among(struct vcpu *chosen, const struct hart_set *set, const struct hart *hart)
+{
+    for (; set != NULL; set = set->next) {
+        struct vcpu *first = first_for(hart, set);
+        if (first == NULL)
             continue;
-        if (chosen != NULL)
-            bring_together(chosen, first);
-        if (chosen == NULL || comes_before(first, chosen, hart))
+        bring_together(chosen, first);
+        if (comes_before(first, chosen, hart))
             chosen = first;
     }
     return chosen;
+}
+
+/* The vCPU that has had least, of those that may run on the hart; NULL: none is ready. */
+static struct vcpu *choose(const struct hart *hart)
+{
+    const struct hart_set *set = &placement_shared;
+    struct vcpu *first;
+    if (ready_count() == 0)
+        return NULL;
+    while ((first = first_for(hart, set)) == NULL)
+        if ((set = set->next) == NULL)
+            return NULL;
+    return set->next == NULL ? first : choose_among(first, set->next, hart);
 }
 
 /* An idle hart takes what waits; if there is none, no hart's slice may be endless. */
@@ -552,8 +625,8 @@ static void share_set(const struct hart_set *set, uint64_t now)
             call(harts[i]);
             return;
         }
-        if (!is_free(harts[i]) && atomic_load(&harts[i]->slice_end) == UINT64_MAX)
-            make_room(harts[i], false, now);
+        if (!is_free(harts[i]) && slice_end(harts[i]) == UINT64_MAX)
+            make_room(harts[i], now + slice_of(harts[i]->current), now);
     }
 }
 
@@ -581,13 +654,13 @@ static void rejoin_ready(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 /* Where the vCPU goes that has just left the hart. */
 static void place(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 {
-    uint64_t own = port_vcpu_deadline(vcpu);
+    uint64_t own = port_vcpu_wakes_at(vcpu);
     uint64_t until = own < vcpu->block_until ? own : vcpu->block_until;
     if (vcpu->stop || vcpu->capsule->halted) {
-        set_state(vcpu, VCPU_OFF, now);
-    } else if (vcpu->block && !vcpu->wake_pending && !port_vcpu_has_interrupt(vcpu) &&
-               until > now) {
-        set_state(vcpu, VCPU_WAITING, now);
+        set_state(vcpu, VCPU_RUNNING, VCPU_OFF, now);
+    } else if (vcpu->block && until > now &&
+               !atomic_load_explicit(&vcpu->wake_pending, memory_order_relaxed)) {
+        set_state(vcpu, VCPU_RUNNING, VCPU_WAITING, now);
         sleep_until(vcpu, until);
     } else {
         if (sched_must_leave(hart) && !vcpu->block && !vcpu->yield)
@@ -601,10 +674,10 @@ static bool put(struct hart *hart, struct vcpu *vcpu, uint64_t now)
 {
     struct capsule *capsule = vcpu->capsule;
     if (capsule->set->ready.count == 0) /* else somebody else knows what time it is */
-        advance_virtual_now(capsule->set, survey(capsule->set, NULL, now).least);
+        advance_virtual_now(capsule->set, least_of_running(capsule->set, now));
     charge(hart, now);
     hart->current = NULL;
-    atomic_store(&hart->slice_end, UINT64_MAX);
+    end_slice_at(hart, UINT64_MAX);
     bool quiet = --capsule->running == 0 && capsule->halted;
     place(hart, vcpu, now);
     trace_note(DIOSIX_TRACE_LEAVE, vcpu, 0, vcpu->run);
@@ -624,19 +697,20 @@ static struct vcpu *choose_allowed(const struct hart *hart, uint64_t now)
 
 static bool somebody_waits(const struct hart *hart)
 {
-    const struct hart_set *set = ready_count() == 0 ? NULL : &placement_shared;
+    const struct hart_set *set = &placement_shared;
     while (set != NULL && (set->ready.count == 0 || !placement_has(set, hart->index)))
         set = set->next;
     return set != NULL;
 }
 
 /* Without a cap and with nobody waiting, it may stay for ever. */
-static void begin_slice(struct hart *hart, struct vcpu *vcpu, uint64_t now)
+static void begin_slice(struct hart *hart, struct vcpu *vcpu, bool some_ready, uint64_t now)
 {
     hart->started = now;
+    if (vcpu->capsule->config.cap == 0 && !(some_ready && somebody_waits(hart)))
+        return;
     hart->granted = cap_take(vcpu->capsule, slice_of(vcpu));
-    bool ends = vcpu->capsule->config.cap != 0 || somebody_waits(hart);
-    atomic_store(&hart->slice_end, ends ? now + hart->granted : UINT64_MAX);
+    end_slice_at(hart, now + hart->granted);
 }
 
 /* The vCPU that has had least comes to the hart; NULL: none is ready. */
@@ -646,17 +720,18 @@ static struct vcpu *take(struct hart *hart, uint64_t now)
     if (vcpu == NULL)
         return NULL;
     leave_ready(vcpu);
-    set_state(vcpu, VCPU_RUNNING, now);
+    set_state(vcpu, VCPU_READY, VCPU_RUNNING, now);
     vcpu_count(&vcpu->counts.switches);
-    if (vcpu->hart != NULL && vcpu->hart != hart)
-        vcpu_count(&vcpu->counts.migrations);
-    vcpu->hart = hart;
+    if (vcpu->hart != hart) {
+        if (vcpu->hart != NULL)
+            vcpu_count(&vcpu->counts.migrations);
+        vcpu->hart = hart;
+    }
     vcpu->stop = vcpu->block = vcpu->yield = false;
-    atomic_store(&vcpu->wake_pending, false);
+    atomic_store_explicit(&vcpu->wake_pending, false, memory_order_relaxed);
     vcpu->capsule->running++;
     hart->current = vcpu;
     hart->switches++;
-    begin_slice(hart, vcpu, now);
     trace_note(DIOSIX_TRACE_ENTER, vcpu, 0, 0);
     return vcpu;
 }
@@ -676,9 +751,13 @@ static struct vcpu *change(struct hart *hart, struct vcpu *previous)
     }
     wake_expired(hart, now);
     come(hart);
-    atomic_store(&hart->reschedule, false); /* it may just have called itself */
+    atomic_store_explicit(&hart->reschedule, false,
+                          memory_order_relaxed); /* it may just have called itself */
     struct vcpu *next = take(hart, now);
-    if (ready_count() > 0)
+    bool some_ready = ready_count() > 0;
+    if (next != NULL)
+        begin_slice(hart, next, some_ready, now);
+    if (some_ready)
         share_the_rest(now);
     lock_release(&sched_lock);
     return next;
@@ -687,11 +766,13 @@ static struct vcpu *change(struct hart *hart, struct vcpu *previous)
 void sched_run(struct hart *hart)
 {
     struct vcpu *vcpu = NULL;
+    sched_update_timer(hart); /* from here on it is known what the timer is set to */
     atomic_store(&hart->online, true);
     for (;;) {
         vcpu = change(hart, vcpu);
         if (vcpu == NULL) {
-            sched_set_guest_timer(hart, UINT64_MAX);
+            hart->guest_deadline = UINT64_MAX;
+            sched_update_timer(hart);
             port_idle();
         } else if (capsule_is_prepared(vcpu->capsule)) {
             port_vcpu_run(vcpu);
@@ -705,31 +786,38 @@ void sched_timer(struct hart *hart)
 {
     uint64_t now = port_time();
     hart->timers++;
-    if (atomic_load(&hart->first_deadline) > now && atomic_load(&hart->slice_end) > now)
+    if (atomic_load(&hart->first_deadline) > now && slice_end(hart) > now)
         return;
     lock_acquire(&sched_lock);
     wake_expired(hart, now);
-    if (atomic_load(&hart->slice_end) <= now) {
-        atomic_store(&hart->slice_end, UINT64_MAX);
+    if (slice_end(hart) <= now) {
+        end_slice_at(hart, UINT64_MAX);
         leave_hart(hart);
     }
     lock_release(&sched_lock);
 }
 
-void sched_update_timer(struct hart *hart)
+static uint64_t first_deadline(struct hart *hart)
 {
     uint64_t first = hart->guest_deadline;
-    uint64_t slice_end = atomic_load(&hart->slice_end);
-    uint64_t sleeper = atomic_load(&hart->first_deadline);
-    if (slice_end < first)
-        first = slice_end;
-    if (sleeper < first)
-        first = sleeper;
-    port_set_timer(first);
+    uint64_t sleeper = atomic_load_explicit(&hart->first_deadline, memory_order_relaxed);
+    if (slice_end(hart) < first)
+        first = slice_end(hart);
+    return sleeper < first ? sleeper : first;
+}
+
+void sched_update_timer(struct hart *hart)
+{
+    port_set_timer(first_deadline(hart));
+}
+
+void sched_advance_timer(struct hart *hart)
+{
+    port_advance_timer(first_deadline(hart));
 }
 
 void sched_set_guest_timer(struct hart *hart, uint64_t deadline)
 {
     hart->guest_deadline = deadline;
-    sched_update_timer(hart);
+    sched_advance_timer(hart);
 }

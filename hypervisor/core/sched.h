@@ -22,7 +22,7 @@ void sched_start(struct vcpu *vcpu);
 void sched_stop_current(struct vcpu *vcpu);
 /* The running vCPU, on its own hart, is to wait until woken, `deadline` (ticks) or its own timer
  * once it has left the hart. If a wake comes first, or an interrupt is pending for it, it does not
- * wait. */
+ * wait. Who then looks whether it should, makes a full fence before. */
 void sched_block_current(struct vcpu *vcpu, uint64_t deadline);
 /* The running vCPU gives its hart to others that are ready, if there are any. */
 void sched_yield_current(struct vcpu *vcpu);
@@ -51,7 +51,10 @@ static inline bool sched_must_leave(const struct hart *hart)
 void sched_timer(struct hart *hart);
 /* Sets this hart's timer to the earliest thing that it must not miss. On the hart itself. */
 void sched_update_timer(struct hart *hart);
-/* The same, with a new deadline of the running guest's own timer, where the hardware has none for
+/* The same, but if it is set to an earlier time, it stays so, for less work: it fires in vain once,
+ * and is updated then. */
+void sched_advance_timer(struct hart *hart);
+/* That, with a new deadline of the running guest's own timer, where the hardware has none for
  * guests; UINT64_MAX none. */
 void sched_set_guest_timer(struct hart *hart, uint64_t deadline);
 

@@ -70,6 +70,12 @@ void port_set_timer(uint64_t deadline)
     hosted_hart->arch.timer = deadline;
 }
 
+void port_advance_timer(uint64_t deadline)
+{
+    if (deadline < hosted_hart->arch.timer)
+        port_set_timer(deadline);
+}
+
 void port_idle(void)
 {
     if (hosted_idle)
@@ -167,13 +173,10 @@ void port_vcpu_run(struct vcpu *vcpu)
         hosted_run(vcpu);
 }
 
-bool port_vcpu_has_interrupt(const struct vcpu *vcpu)
+uint64_t port_vcpu_wakes_at(const struct vcpu *vcpu)
 {
-    return vcpu->arch.interrupt;
-}
-
-uint64_t port_vcpu_deadline(const struct vcpu *vcpu)
-{
+    if (vcpu->arch.interrupt)
+        return 0;
     return vcpu->arch.timer != 0 ? vcpu->arch.timer : UINT64_MAX;
 }
 

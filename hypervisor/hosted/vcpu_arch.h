@@ -8,8 +8,8 @@
 struct vcpu_arch {
     uint64_t entry, a0, a1; /* of the last reset */
     unsigned resets;
-    bool interrupt; /* what port_vcpu_has_interrupt answers */
-    uint64_t timer; /* what port_vcpu_deadline answers; 0 never */
+    bool interrupt; /* one is pending: port_vcpu_wakes_at() */
+    uint64_t timer; /* when one will be; 0 never */
 };
 
 #endif

@@ -94,28 +94,17 @@ park:
     j park
 
 /*
- * guest_enter(struct vcpu *a0) runs the guest and returns when it exits. The vCPU's registers are
- * then in its structure, with mcause and mtval.
+ * guest_enter runs the guest of the struct vcpu in a0 and returns, with the same in a0, when it exits.
+ * The vCPU's registers are then in its structure, with mcause and mtval. sp and tp are as before, and
+ * all other registers are lost: the caller (run.c) has said so to the compiler.
  */
     .section .text, "ax"
     .globl guest_enter
     .balign 4
 guest_enter:
-    addi sp, sp, -112
-    sd a0, 104(sp)                 /* for the way back from exit_fast() */
+    addi sp, sp, -16
+    sd a0, 8(sp)                   /* for the way back from exit_fast() */
     sd ra, 0(sp)
-    sd s0, 8(sp)
-    sd s1, 16(sp)
-    sd s2, 24(sp)
-    sd s3, 32(sp)
-    sd s4, 40(sp)
-    sd s5, 48(sp)
-    sd s6, 56(sp)
-    sd s7, 64(sp)
-    sd s8, 72(sp)
-    sd s9, 80(sp)
-    sd s10, 88(sp)
-    sd s11, 96(sp)
     sd sp, VCPU_HOST_SP(a0)
     sd tp, VCPU_HOST_TP(a0)
     ld t0, VCPU_PC(a0)
@@ -234,7 +223,7 @@ save_for_c:
     ld tp, VCPU_HOST_TP(a0)
     csrr a1, mcause
     call exit_fast                 /* (vcpu, mcause); true: go on in the guest */
-    ld a1, 104(sp)
+    ld a1, 8(sp)
     beqz a0, leave_guest
     csrw mscratch, a1
     mv a0, a1
@@ -258,19 +247,8 @@ leave_guest:
     sd t3, VCPU_CAUSE(a1)
     sd t4, VCPU_TVAL(a1)
     ld ra, 0(sp)
-    ld s0, 8(sp)
-    ld s1, 16(sp)
-    ld s2, 24(sp)
-    ld s3, 32(sp)
-    ld s4, 40(sp)
-    ld s5, 48(sp)
-    ld s6, 56(sp)
-    ld s7, 64(sp)
-    ld s8, 72(sp)
-    ld s9, 80(sp)
-    ld s10, 88(sp)
-    ld s11, 96(sp)
-    addi sp, sp, 112
+    mv a0, a1
+    addi sp, sp, 16
     ret
 
 /*

@@ -33,17 +33,15 @@ bool exit_fast_access(struct vcpu *vcpu, uint64_t cause);
  */
 bool exit_fast_instruction(struct vcpu *vcpu, uint64_t cause);
 /* For an exit that has been answered completely: does its vCPU go on? If it must leave the hart
- * instead, it does as if an interrupt had come just then. */
+ * instead, this is the cause, which no trap has. */
+#define EXIT_ANSWERED CAUSE_INTERRUPT
 static inline bool exit_done(const struct hart *hart)
 {
     if (!sched_must_leave(hart))
         return true;
-    csr_write(CSR_MCAUSE, CAUSE_INTERRUPT);
+    csr_write(CSR_MCAUSE, EXIT_ANSWERED);
     return false;
 }
-
-/* entry.S: runs the loaded vCPU until it traps. */
-void guest_enter(struct vcpu_arch *arch);
 
 /* run.c: puts the registers of a vCPU that is on no hart in their reset state, as port_vcpu_reset()
  * does, but leaves alone what others may change meanwhile: its interrupt lines and its debts. */

@@ -134,7 +134,7 @@ void exit_take_kick(struct hart *hart)
     else
         clint_clear_ipi(hart->arch.hart_id);
     __asm__ volatile("fence o, rw" ::: "memory");
-    sched_update_timer(hart);
+    sched_advance_timer(hart);
 }
 
 void exit_machine_interrupts(struct hart *hart)
@@ -189,7 +189,6 @@ static void handle_exception(struct hart *hart, struct vcpu *vcpu, uint64_t caus
     }
 }
 
-/* Code 0 is none: exit_done() has written it, after an exit that has been counted. */
 static void count_interrupt(struct vcpu *vcpu, uint64_t code)
 {
     if (1UL << code == INTERRUPT_MS)
@@ -200,7 +199,8 @@ static void count_interrupt(struct vcpu *vcpu, uint64_t code)
         vcpu_count_exit(vcpu, DIOSIX_EXIT_EXTERNAL);
 }
 
-void exit_handle(struct hart *hart, struct vcpu *vcpu)
+/* Not inline: the way past it shall be short. */
+__attribute__((noinline)) void exit_handle(struct hart *hart, struct vcpu *vcpu)
 {
     uint64_t cause = vcpu->arch.cause;
     if (cause & CAUSE_INTERRUPT) {

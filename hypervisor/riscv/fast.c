@@ -37,14 +37,14 @@ static bool answer(struct vcpu *vcpu, enum diosix_exit reason, uint64_t value)
     return true;
 }
 
-/* Does the hart mask (a0) with its base (a1) name the caller alone? SBI 3.0, 3.2 */
+/* Does the hart mask (a0) with its base (a1) name the caller alone? SBI 3.0, 3.2. */
 static bool is_self(const struct vcpu *vcpu)
 {
     uint64_t mask = vcpu->arch.x[A0], base = vcpu->arch.x[A1];
     return base <= vcpu->id && mask == 1UL << (vcpu->id - base);
 }
 
-/* The one other vCPU that the hart mask with its base names, or NULL. */
+/* The one vCPU that the hart mask with its base names, or NULL. */
 static struct vcpu *single_target(const struct vcpu *vcpu)
 {
     uint64_t mask = vcpu->arch.x[A0], base = vcpu->arch.x[A1];
@@ -56,11 +56,8 @@ static struct vcpu *single_target(const struct vcpu *vcpu)
     return id < vcpu->capsule->vcpu_count ? vcpu->capsule->vcpus[id] : NULL;
 }
 
-ANSWER send_ipi_to_other(struct vcpu *vcpu)
+ANSWER send_ipi_to_other(struct vcpu *vcpu, struct vcpu *target)
 {
-    struct vcpu *target = single_target(vcpu);
-    if (target == NULL || target == vcpu)
-        return false;
     interrupt_raise(target, IRQ_S_SOFT);
     answer(vcpu, DIOSIX_EXIT_SBI_IPI, 0);
     return exit_done(port_hart()); /* the target may be due at once, and on this hart */
@@ -70,8 +67,11 @@ ANSWER send_ipi(struct vcpu *vcpu)
 {
     if (vcpu->arch.x[A6] != 0)
         return false;
-    if (!is_self(vcpu))
-        return send_ipi_to_other(vcpu);
+    struct vcpu *target = single_target(vcpu);
+    if (target == NULL)
+        return false;
+    if (target != vcpu)
+        return send_ipi_to_other(vcpu, target);
     interrupt_put_into_hart(port_hart(), INTERRUPT_SS, 0);
     return answer(vcpu, DIOSIX_EXIT_SBI_IPI, 0);
 }

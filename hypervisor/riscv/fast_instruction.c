@@ -29,12 +29,13 @@ static bool has_interrupt(struct hart *hart, struct vcpu *vcpu)
  * a line does so and then looks where the vCPU is; this one says that it rests and then looks at
  * its lines. A kick that comes between that look and the `wfi` is pending, and ends it. Fences that
  * are asked of it meanwhile are only noted, and paid before it counts as in the guest for long. */
-static bool rest(struct hart *hart, struct vcpu *vcpu)
+__attribute__((noinline)) static bool rest(struct hart *hart, struct vcpu *vcpu)
 {
     bool awake;
     if (!sched_rest_begin(hart))
         return has_interrupt(hart, vcpu);
     atomic_store(&vcpu->arch.presence, VCPU_RESTS);
+    atomic_thread_fence(memory_order_seq_cst);
     while (!(awake = has_interrupt(hart, vcpu)) && sched_may_rest(hart))
         port_idle();
     atomic_store(&vcpu->arch.presence, VCPU_IN_GUEST);
@@ -47,7 +48,7 @@ static bool rest(struct hart *hart, struct vcpu *vcpu)
 static bool wait_for_interrupt(struct hart *hart, struct vcpu *vcpu)
 {
     vcpu_count_exit(vcpu, DIOSIX_EXIT_WFI);
-    if (!rest(hart, vcpu))
+    if (!(sched_may_rest(hart) ? rest(hart, vcpu) : has_interrupt(hart, vcpu)))
         sched_block_current(vcpu, UINT64_MAX);
     csr_write(CSR_MEPC, vcpu->arch.x[0] + 4);
     return exit_done(hart);
@@ -73,10 +74,12 @@ __attribute__((noinline)) bool exit_fast_instruction(struct vcpu *vcpu, uint64_t
     fast_note(vcpu, cause);
     if (cause == CAUSE_ILLEGAL_INSTRUCTION && fpu_waits(hart))
         return false;
-    if (!fast_fetch(vcpu, &instruction) || decode_is_wrs_nto(instruction))
+    if (!fast_fetch(vcpu, &instruction))
         return false;
     if (decode_is_wfi(instruction) && (vcpu->arch.mstatus & STATUS_MPP) == STATUS_MPP_S)
         return wait_for_interrupt(hart, vcpu);
+    if (decode_is_wrs_nto(instruction))
+        return false;
     if (!hart->arch.features.time && decode_csr(instruction, &csr)) /* it may read the time */
         return false;
     return give_back(hart, vcpu, instruction);

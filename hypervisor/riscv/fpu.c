@@ -28,45 +28,54 @@ static void restore_fp(const struct hart_features *features, const struct fp_sta
         fp_restore_single(state);
 }
 
-/* `fp` and `vector`: the registers too, which have changed. The control registers are always saved:
- * QEMU does not count a guest's write to fcsr as a change that mstatus.FS shows. */
-static void save(struct hart *hart, struct vcpu *vcpu, bool fp, bool vector)
+/* `registers`: those too, which have changed. */
+__attribute__((noinline)) static void save_vector(const struct hart_features *features,
+                                                  struct vector_state *state, bool registers)
 {
-    const struct hart_features *features = &hart->arch.features;
-    csr_set(CSR_MSTATUS, STATUS_FS | STATUS_VS);
-    if (fp)
-        save_fp(features, &vcpu->arch.fp);
-    else if (features->f)
-        vcpu->arch.fp.fcsr = csr_read(CSR_FCSR);
-    if (features->vlenb == 0)
-        return;
-    struct vector_state *state = &vcpu->arch.vector;
     state->vstart = csr_read(CSR_VSTART); /* first: vector instructions clear it */
     state->vl = csr_read(CSR_VL);
     state->vtype = csr_read(CSR_VTYPE);
     state->vcsr = csr_read(CSR_VCSR);
-    if (vector) {
+    if (registers) {
         csr_write(CSR_VSTART, 0);
         vector_save(state->registers, features->vlenb);
         csr_write(CSR_VSTART, state->vstart);
     }
 }
 
+__attribute__((noinline)) static void restore_vector(const struct hart_features *features,
+                                                     const struct vector_state *state)
+{
+    csr_write(CSR_VSTART, 0);
+    vector_restore(state->registers, features->vlenb);
+    vector_set_type(state->vl, state->vtype);
+    csr_write(CSR_VCSR, state->vcsr);
+    csr_write(CSR_VSTART, state->vstart); /* last: vsetvl clears it */
+}
+
+/* `fp` and `vector`: the registers too, which have changed. The control registers are always saved:
+ * QEMU does not count a guest's write to fcsr as a change that mstatus.FS shows. */
+static void save(struct hart *hart, struct vcpu *vcpu, bool fp, bool vector)
+{
+    const struct hart_features *features = &hart->arch.features;
+    csr_set(CSR_MSTATUS, STATUS_FS | STATUS_VS);
+    if (features->vlenb != 0)
+        save_vector(features, &vcpu->arch.vector, vector);
+    if (fp)
+        save_fp(features, &vcpu->arch.fp);
+    else if (features->f)
+        vcpu->arch.fp.fcsr = csr_read(CSR_FCSR);
+}
+
 static void restore(struct hart *hart, struct vcpu *vcpu)
 {
     const struct hart_features *features = &hart->arch.features;
     csr_set(CSR_MSTATUS, STATUS_FS | STATUS_VS);
-    restore_fp(features, &vcpu->arch.fp);
-    if (features->vlenb != 0) {
-        struct vector_state *state = &vcpu->arch.vector;
-        csr_write(CSR_VSTART, 0);
-        vector_restore(state->registers, features->vlenb);
-        vector_set_type(state->vl, state->vtype);
-        csr_write(CSR_VCSR, state->vcsr);
-        csr_write(CSR_VSTART, state->vstart); /* last: vsetvl clears it */
-    }
     hart->arch.fp_owner = vcpu;
     vcpu->arch.fp_on = hart;
+    if (features->vlenb != 0)
+        restore_vector(features, &vcpu->arch.vector);
+    restore_fp(features, &vcpu->arch.fp);
 }
 
 static bool still_here(const struct hart *hart, const struct vcpu *vcpu)
@@ -120,22 +129,21 @@ void fpu_leave(struct hart *hart, struct vcpu *vcpu)
 /* An FP load or store that traps finds its registers in the hart. But the instruction was fetched a
  * second time, and the guest may have seen to it that this is not the one that the hart executed:
  * what is in the hart may still be another capsule's. */
-static void load_own(struct hart *hart, struct vcpu *vcpu)
+__attribute__((noinline)) static void save_own(struct hart *hart, struct vcpu *vcpu)
 {
     (void)fpu_first_use(hart, vcpu);
+    save(hart, vcpu, true, false);
 }
 
 uint64_t fpu_get(struct hart *hart, struct vcpu *vcpu, unsigned number)
 {
-    load_own(hart, vcpu);
-    save(hart, vcpu, true, false);
+    save_own(hart, vcpu);
     return vcpu->arch.fp.f[number];
 }
 
 void fpu_set(struct hart *hart, struct vcpu *vcpu, unsigned number, uint64_t value)
 {
-    load_own(hart, vcpu);
-    save(hart, vcpu, true, false);
+    save_own(hart, vcpu);
     vcpu->arch.fp.f[number] = value;
     restore_fp(&hart->arch.features, &vcpu->arch.fp);
     vcpu->arch.mstatus |= vcpu->arch.units & STATUS_FS; /* dirty */

@@ -16,14 +16,16 @@
 void interrupt_raise(struct vcpu *vcpu, unsigned irq)
 {
     uint64_t before = atomic_fetch_or(&vcpu->arch.interrupts, 1UL << irq);
-    if (irq == IRQ_S_SOFT && atomic_load(&vcpu->hsm) == HSM_SUSPENDED) {
+    atomic_thread_fence(memory_order_seq_cst);
+    if (irq == IRQ_S_SOFT &&
+        atomic_load_explicit(&vcpu->hsm, memory_order_relaxed) == HSM_SUSPENDED) {
         atomic_store(&vcpu->arch.resume, true);
         sched_wake(vcpu);
         return;
     }
     if (before & 1UL << irq || port_hart()->current == vcpu)
         return;
-    if (atomic_load(&vcpu->arch.presence) != VCPU_AWAY)
+    if (atomic_load_explicit(&vcpu->arch.presence, memory_order_relaxed) != VCPU_AWAY)
         port_kick(vcpu->hart);
     else
         sched_wake(vcpu);
@@ -73,7 +75,7 @@ void interrupt_enter(struct hart *hart, struct vcpu *vcpu)
 {
     if (vcpu->arch.timer != UINT64_MAX)
         check_timer(vcpu);
-    uint64_t lines = atomic_load(&vcpu->arch.interrupts);
+    uint64_t lines = atomic_load_explicit(&vcpu->arch.interrupts, memory_order_relaxed);
     uint64_t levels = lines & LEVELS;
     if (lines & INTERRUPT_SS) { /* a pulse: from here on the guest's to clear */
         atomic_fetch_and(&vcpu->arch.interrupts, ~INTERRUPT_SS);
@@ -95,20 +97,17 @@ void interrupt_leave(struct hart *hart, struct vcpu *vcpu)
     hart->arch.levels = 0;
 }
 
-bool port_vcpu_has_interrupt(const struct vcpu *vcpu)
+bool interrupt_is_pending(const struct vcpu *vcpu)
 {
-    uint64_t sie = vcpu->arch.supervisor.sie;
-    uint64_t now = port_time();
-    uint64_t lines = atomic_load(&vcpu->arch.interrupts);
-    if (vcpu->arch.timer <= now || vcpu->arch.supervisor.stimecmp <= now)
-        lines |= INTERRUPT_ST;
-    return (lines & sie) != 0;
+    return port_vcpu_wakes_at(vcpu) <= port_time();
 }
 
 /* stimecmp is never where there is no Sstc, and the other one where there is. */
-uint64_t port_vcpu_deadline(const struct vcpu *vcpu)
+uint64_t port_vcpu_wakes_at(const struct vcpu *vcpu)
 {
     const struct supervisor_state *s = &vcpu->arch.supervisor;
+    if (atomic_load_explicit(&vcpu->arch.interrupts, memory_order_relaxed) & s->sie)
+        return 0;
     if (!(s->sie & INTERRUPT_ST))
         return UINT64_MAX;
     return s->stimecmp < vcpu->arch.timer ? s->stimecmp : vcpu->arch.timer;

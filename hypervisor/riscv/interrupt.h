@@ -15,6 +15,8 @@
 void interrupt_raise(struct vcpu *vcpu, unsigned irq);
 /* Lowers it. A vCPU running on another hart may still see it for an instant, as on a real bus. */
 void interrupt_lower(struct vcpu *vcpu, unsigned irq);
+/* Is one pending that a vCPU has enabled which is not loaded? */
+bool interrupt_is_pending(const struct vcpu *vcpu);
 
 /* The software interrupt of the vCPU that runs on this hart is no longer pending. Was it? */
 bool interrupt_clear_software(struct vcpu *vcpu);

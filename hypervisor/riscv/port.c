@@ -57,6 +57,12 @@ void port_set_timer(uint64_t deadline)
         clint_set_timer(hart->arch.hart_id, deadline);
 }
 
+void port_advance_timer(uint64_t deadline)
+{
+    if (deadline < port_hart()->arch.timer)
+        port_set_timer(deadline);
+}
+
 /* mie has what wakes us, mstatus.MIE is off: `wfi` ends when one of them is pending, and nothing is
  * lost between looking and sleeping (Privileged 1.13, 3.3.3). */
 void port_idle(void)

@@ -60,18 +60,34 @@ void port_vcpu_reset(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t 
     vcpu_begin(vcpu, entry, a0, a1);
 }
 
-static void enter_once(struct hart *hart, struct vcpu *vcpu)
+/* Runs the vCPU, which is returned, until it traps: entry.S. */
+static struct vcpu *run_guest(struct vcpu *vcpu)
 {
-    atomic_store(&vcpu->arch.presence, VCPU_IN_GUEST);
-    if (atomic_load(&vcpu->arch.fences) != 0)
+    register struct vcpu *a0 __asm__("a0") = vcpu;
+    __asm__ volatile("call guest_enter"
+                     : "+r"(a0)
+                     :
+                     : "memory", "ra", "t0", "t1", "t2", "t3", "t4", "t5", "t6", "a1", "a2", "a3",
+                       "a4", "a5", "a6", "a7", "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8",
+                       "s9", "s10", "s11");
+    return a0;
+}
+
+static struct vcpu *enter_once(struct hart *hart, struct vcpu *vcpu)
+{
+    atomic_store_explicit(&vcpu->arch.presence, VCPU_IN_GUEST, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst); /* then it looks for fences and at its lines */
+    if (atomic_load_explicit(&vcpu->arch.fences, memory_order_relaxed) != 0)
         fence_pay(vcpu);
 #ifdef DEBUG
     if (hart->arch.open != NULL)
         panic("capsule %s: its memory is still open", hart->arch.open->config.name);
 #endif
     interrupt_enter(hart, vcpu);
-    guest_enter(&vcpu->arch);
-    atomic_store(&vcpu->arch.presence, VCPU_AWAY);
+    vcpu = run_guest(vcpu);
+    atomic_store_explicit(&vcpu->arch.presence, VCPU_AWAY, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst); /* the same, when it has left */
+    return vcpu;
 }
 
 void port_vcpu_run(struct vcpu *vcpu)
@@ -83,8 +99,10 @@ void port_vcpu_run(struct vcpu *vcpu)
     violate(vcpu);
     sched_set_guest_timer(hart, vcpu->arch.timer);
     while (!sched_must_leave(hart)) {
-        enter_once(hart, vcpu);
-        exit_handle(hart, vcpu);
+        vcpu = enter_once(hart, vcpu);
+        hart = port_hart(); /* as it was, but the compiler need not keep it */
+        if (vcpu->arch.cause != EXIT_ANSWERED)
+            exit_handle(hart, vcpu);
     }
     interrupt_leave(hart, vcpu);
     world_unload(hart, vcpu);

@@ -35,8 +35,6 @@ static void set_environment(struct hart *hart, uint64_t environment)
 {
     bool other_bits = ((hart->arch.environment ^ environment) & ENVCFG_ADUE) != 0;
     bool h = hart->arch.features.h;
-    if (hart->arch.environment == environment)
-        return;
     hart->arch.environment = environment;
     csr_write(CSR_MENVCFG, environment);
     if (h)
@@ -162,7 +160,7 @@ static void save_s(const struct hart_features *features, struct supervisor_state
 static void forget_stale_translations(struct hart *hart, struct vcpu *vcpu)
 {
     struct vcpu **last = &hart->arch.last_of_capsule[vcpu->capsule->id];
-    if (vcpu->arch.loaded_on == hart && *last == vcpu)
+    if (*last == vcpu && vcpu->arch.loaded_on == hart)
         return;
     if (hart->arch.features.h)
         hfence_vvma_all();
@@ -193,31 +191,40 @@ static void open_wfi(struct hart *hart, bool open)
         csr_set(CSR_HSTATUS, HSTATUS_VTW);
 }
 
+/* Code that it wrote, or that was loaded for it, was written on another hart. */
+static void arrive(struct hart *hart, struct vcpu *vcpu)
+{
+    vcpu->arch.loaded_on = hart;
+    vcpu->arch.timer_csr = timer_csr(&hart->arch.features, vcpu);
+    fence_i();
+}
+
 void world_load(struct hart *hart, struct vcpu *vcpu)
 {
     const struct hart_features *features = &hart->arch.features;
     struct supervisor_state *s = &vcpu->arch.supervisor;
+    const bool h = features->h;
     isolation_enter(hart, vcpu->capsule);
     wall_check(hart, vcpu->capsule);
     forget_stale_translations(hart, vcpu);
     if (hart->arch.loaded != vcpu || vcpu->arch.loaded_on != hart) {
         if (features->unlisted != 0)
             unlisted_clear(features->unlisted);
-        fence_i(); /* code that it wrote, or that was loaded for it, on another hart */
         open_wfi(hart, vcpu->arch.own_wfi);
-        if (features->h)
+        if (h)
             load_vs(features, s);
         else
             load_s(features, s);
         csr_write(CSR_SCOUNTEREN, s->scounteren);
-        if (features->menvcfg)
+        if (features->menvcfg) {
             csr_write(CSR_SENVCFG, s->senvcfg);
+            if (hart->arch.environment != vcpu->arch.environment)
+                set_environment(hart, vcpu->arch.environment);
+        }
         hart->arch.loaded = vcpu;
-        vcpu->arch.loaded_on = hart;
-        vcpu->arch.timer_csr = timer_csr(features, vcpu);
-        if (features->menvcfg)
-            set_environment(hart, vcpu->arch.environment);
-    } else if (features->h) {
+        if (vcpu->arch.loaded_on != hart)
+            arrive(hart, vcpu);
+    } else if (h) {
         csr_write(CSR_VSIE, s->sie);
     } else {
         csr_write(CSR_SIE, s->sie);

@@ -382,7 +382,7 @@ void interrupt_set_timer(struct vcpu *vcpu, uint64_t deadline)
     fake.timer[vcpu->id] = deadline;
 }
 
-bool port_vcpu_has_interrupt(const struct vcpu *vcpu)
+bool interrupt_is_pending(const struct vcpu *vcpu)
 {
     return fake.enabled[vcpu->id] & fake.lines[vcpu->id];
 }

@@ -85,6 +85,7 @@ static long status(struct sbi_call *call, uint64_t hart_id)
 static void wait_to_resume(struct vcpu *vcpu)
 {
     sched_block_current(vcpu, UINT64_MAX);
+    atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load(&vcpu->arch.resume))
         sched_wake(vcpu);
 }
@@ -131,9 +132,9 @@ static void resume_anew(struct vcpu *vcpu, const struct suspend *suspend)
  * waits on. */
 bool sbi_hsm_enter(struct vcpu *vcpu)
 {
-    if (atomic_load(&vcpu->hsm) != HSM_SUSPENDED)
+    if (atomic_load_explicit(&vcpu->hsm, memory_order_relaxed) != HSM_SUSPENDED)
         return true;
-    if (!port_vcpu_has_interrupt(vcpu) && !atomic_load(&vcpu->arch.resume)) {
+    if (!interrupt_is_pending(vcpu) && !atomic_load(&vcpu->arch.resume)) {
         wait_to_resume(vcpu);
         return false;
     }
@@ -146,7 +147,9 @@ bool sbi_hsm_enter(struct vcpu *vcpu)
 
 void sbi_hsm_leave(struct vcpu *vcpu)
 {
-    change_state(vcpu, HSM_STOP_PENDING, HSM_STOPPED);
+    if (atomic_load_explicit(&vcpu->hsm, memory_order_relaxed) ==
+        HSM_STOP_PENDING) /* its own doing */
+        change_state(vcpu, HSM_STOP_PENDING, HSM_STOPPED);
 }
 
 static void handle(struct sbi_call *call)

@@ -182,7 +182,7 @@ static void move(struct vcpu *vcpu)
         bool entered = sbi_hsm_enter(vcpu);
 
         CHECK(entered == (atomic_load(&vcpu->hsm) == HSM_STARTED));
-        CHECK(!entered || port_vcpu_has_interrupt(vcpu) || atomic_load(&vcpu->arch.resume));
+        CHECK(!entered || interrupt_is_pending(vcpu) || atomic_load(&vcpu->arch.resume));
     } else if (state != HSM_STOPPED) {
         sbi_hsm_leave(vcpu);
         CHECK(atomic_load(&vcpu->hsm) == (state == HSM_STOP_PENDING ? HSM_STOPPED : state));
