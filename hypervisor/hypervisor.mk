@@ -55,7 +55,7 @@ $(HV_BUILD)/%.o: hypervisor/%.S $(BUILD)/config/compile
 $(HV_BUILD)/riscv/string.o: HV_CFLAGS += -O2 -fno-builtin -fno-lto
 
 # For speed whatever the rest is built for.
-$(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched $(addprefix riscv/,fast fast_access fast_instruction fpu interrupt isolation run translate world \
+$(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched core/wake $(addprefix riscv/,fast fast_access fast_instruction fpu interrupt isolation run translate world \
 	machine/machine machine/plic machine/uart)): HV_CFLAGS += -O2
 
 # The one file with FP instructions; it is called only on harts that have them.

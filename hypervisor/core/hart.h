@@ -26,7 +26,7 @@ struct hart {
     struct vcpu *current;    /* NULL while idle */
     _Atomic bool reschedule; /* leave the guest and choose again */
     bool called;             /* it was idle, and has been kicked to take a vCPU */
-    uint64_t next_look[2];   /* not before that it looks again what others have had: sched.c */
+    uint64_t next_look[2];   /* not before that it looks again what others have had: wake.c */
     uint64_t started;        /* when `current` was put on the hart */
     uint64_t granted;        /* ticks of `current`'s capsule's budget that it has been given */
     uint64_t busy_time;      /* ticks spent in vCPUs */

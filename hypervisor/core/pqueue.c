@@ -37,7 +37,8 @@ static bool settle(struct pqueue_node *node)
 }
 
 /* Merges two heaps and returns the root, whose parent is NULL. */
-static struct pqueue_node *merge(struct pqueue_node *a, struct pqueue_node *b)
+__attribute__((noinline)) static struct pqueue_node *merge(struct pqueue_node *a,
+                                                           struct pqueue_node *b)
 {
     struct pqueue_node *root = NULL, *last = NULL;
     struct pqueue_node **link = &root;

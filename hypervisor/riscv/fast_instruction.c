@@ -55,7 +55,8 @@ static bool wait_for_interrupt(struct hart *hart, struct vcpu *vcpu)
 }
 
 /* What a guest that is beyond help gets is not our business: it takes all its registers. */
-static bool give_back(struct hart *hart, struct vcpu *vcpu, uint32_t instruction)
+__attribute__((noinline)) static bool give_back(struct hart *hart, struct vcpu *vcpu,
+                                                uint32_t instruction)
 {
     if (!inject_if_possible(vcpu, CAUSE_ILLEGAL_INSTRUCTION, instruction))
         return false;

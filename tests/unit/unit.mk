@@ -102,13 +102,13 @@ test_decode_SOURCES := hypervisor/riscv/decode.c
 test_decode_CFLAGS := -iquote hypervisor/riscv
 
 # The whole life of capsules on simulated harts.
-UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched trace cap placement capsule loader kernel memory lock pqueue error console service ring log) \
+UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched wake trace cap placement capsule loader kernel memory lock pqueue error console service ring log) \
 	hypervisor/hosted/port.c tests/unit/simulation.c
 test_sched_SOURCES := $(UNIT_LIFE)
 test_sched_LIBS := -lpthread
 test_sched_cost_SOURCES := $(UNIT_LIFE)
 test_sched_cost_LIBS := -lpthread
-$(patsubst %,$(UNIT)/test_sched_cost.d/hypervisor/core/%.o,sched pqueue): UNIT_EXTRA := -fsanitize-coverage=trace-pc
+$(patsubst %,$(UNIT)/test_sched_cost.d/hypervisor/core/%.o,sched wake pqueue): UNIT_EXTRA := -fsanitize-coverage=trace-pc
 test_placement_SOURCES := $(UNIT_LIFE)
 test_placement_LIBS := -lpthread
 test_cap_SOURCES := $(UNIT_LIFE)
