@@ -80,36 +80,40 @@ void console_set_output(struct capsule *capsule, uint8_t *bytes)
     ring_init(&capsule->console.output, bytes, CONSOLE_OUTPUT_SIZE);
 }
 
-/* What was printed while there was a service comes first. Holding LOCK_CONSOLE. */
-static void show_kept_output(void)
+/* What was printed while there was a service comes first, a chunk at a time: the port may be slow,
+ * and others wait for the lock. Was there any? Holding LOCK_CONSOLE. */
+static bool show_kept_output(void)
 {
     uint8_t bytes[CHUNK];
-    size_t count;
 
     shown_of = NULL;
-    for (unsigned i = 0; i < capsule_count; i++)
-        while (!ring_empty(&capsules[i]->console.output) &&
-               (count = ring_get(&capsules[i]->console.output, bytes, sizeof(bytes))))
-            port_serial_write((const char *)bytes, count);
-}
-
-void console_flush(void)
-{
-    if (console_has_service())
-        return;
-    lock_acquire(&lock);
-    show_kept_output();
-    lock_release(&lock);
+    for (unsigned i = 0; i < capsule_count; i++) {
+        if (ring_empty(&capsules[i]->console.output))
+            continue;
+        port_serial_write((const char *)bytes,
+                          ring_get(&capsules[i]->console.output, bytes, sizeof(bytes)));
+        return true;
+    }
+    return false;
 }
 
 /* Straight to the serial port, for want of a service. */
 static void write_serial(const uint8_t *bytes, size_t count)
 {
-    lock_acquire(&lock);
+    bool more = true;
+    while (more) {
+        lock_acquire(&lock);
+        more = !console_has_service() && show_kept_output();
+        if (!more && count)
+            port_serial_write((const char *)bytes, count);
+        lock_release(&lock);
+    }
+}
+
+void console_flush(void)
+{
     if (!console_has_service())
-        show_kept_output();
-    port_serial_write((const char *)bytes, count);
-    lock_release(&lock);
+        write_serial(NULL, 0);
 }
 
 size_t console_write(struct capsule *capsule, const uint8_t *bytes, size_t count)

@@ -52,9 +52,16 @@ bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, 
     return true;
 }
 
-/* A fetch is a load that may also read what is only executable (mstatus.MXR). */
+/* A fetch is a load that may also read what is only executable (mstatus.MXR).
+ *
+ * A second one, after one that faulted, must not reach past the guest: QEMU 10.0.13 lets only traps
+ * set MPV, and the fault has cleared it. The guest has changed its page tables between the two. */
 bool guest_fetch(struct vcpu *vcpu, uint32_t *instruction, struct guest_fault *fault)
 {
+    if (vcpu->arch.virtual && !(vcpu->arch.mstatus & STATUS_MPV)) {
+        *fault = (struct guest_fault){.cause = CAUSE_INSTRUCTION_PAGE, .tval = vcpu->arch.x[0]};
+        return false;
+    }
     if (guest_load_instruction(vcpu->arch.x[0], with_guest_rights(vcpu) | STATUS_MXR,
                                instruction) == 0)
         return true;
