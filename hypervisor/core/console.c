@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#define SERIAL_INPUT_SIZE 2048
+#define SERIAL_INPUT_SIZE 4096
 #define CHUNK             128
 
 static struct lock lock = LOCK_INITIALIZER(LOCK_CONSOLE);
