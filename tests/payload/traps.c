@@ -292,6 +292,8 @@ static const struct {
     {"hole.fsd", store_fsd, 0, true},    {"hole.c.fsd", store_c_fsd, 0, true},
 };
 
+#define FS_CLEAN (2UL << 13)
+
 static bool have_fp(void)
 {
     return isa_has("f") && isa_has("d");
@@ -426,7 +428,11 @@ static void device_words(void)
     if (have_fp()) {
         store_fsw(enable, 0x40000040);
         check_equal(load_lw(enable), 0x40000040, "mmio.fsw");
+        csr_clear(sstatus, SSTATUS_FS);
+        csr_set(sstatus, FS_CLEAN);
         check_equal(load_flw(enable), 0xffffffff40000040, "mmio.flw.nan_boxed");
+        check((csr_read(sstatus) & SSTATUS_FS) == SSTATUS_FS, "mmio.flw.dirty", "sstatus 0x%lx",
+              csr_read(sstatus));
     }
     store_sw(enable, 0);
 }

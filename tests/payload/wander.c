@@ -1,7 +1,7 @@
 /*
- * A vCPU that maps other pages and fences only itself, on whatever hart it is, as a kernel does; then
- * it goes to sleep, and its siblings, which sleep and wake up as they like, have it go from hart to
- * hart. What it left in a hart's TLB must be gone when it comes back to that hart.
+ * A vCPU that maps other pages and fences only itself, on whatever hart it is, as a kernel does;
+ * then it goes to sleep, and its siblings, which sleep and wake up as they like, have it go from
+ * hart to hart. What it left in a hart's TLB must be gone when it comes back to that hart.
  */
 #include "payload.h"
 

@@ -619,6 +619,7 @@ static void blobs_fix_the_place_of_a_movable_kernel(void **state)
     assert_int_equal(lowest.value, 2 * MiB);
     put_blob(RAM_BASE + 32 * MiB, 100);
     put_blob(RAM_BASE + 16 * MiB, 100);
+    put_blob(RAM_BASE + 24 * MiB, 100);
     assert_int_equal(loader_wants(&config, &fixed, &lowest, &reason), OK);
     assert_true(fixed);
     assert_int_equal(lowest.value, RAM_BASE + 16 * MiB);
