@@ -333,8 +333,12 @@ static int nodes_of_flash(const void *tree, const char *expected_name, int banks
     if (node < 0)
         return 0;
     assert_string_equal(fdt_get_name(tree, node, NULL), expected_name);
-    fdt_getprop(tree, node, "reg", &length);
+    const fdt64_t *ranges = fdt_getprop(tree, node, "reg", &length);
     assert_int_equal(length, 16 * banks);
+    for (int i = 0; i < banks; i++) { /* the second bank is always there, and the last */
+        assert_int_equal(fdt64_ld(&ranges[2 * i]), banks - i == 1 ? BANK1 : BANK0);
+        assert_int_equal(fdt64_ld(&ranges[2 * i + 1]), BANK1 - BANK0);
+    }
     assert_int_equal(fdt32_ld(fdt_getprop(tree, node, "bank-width", &length)), 4);
     return 1;
 }
