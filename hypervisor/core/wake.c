@@ -85,7 +85,7 @@ static inline struct survey survey(const struct hart_set *set, uint64_t now)
 }
 
 /* The least that one of those that run on the harts of a set has had. */
-uint64_t sched_least_of_running(const struct hart_set *set, uint64_t now)
+__attribute__((noinline)) uint64_t sched_least_of_running(const struct hart_set *set, uint64_t now)
 {
     uint64_t least = UINT64_MAX;
     for (unsigned i = 0; i < hart_count; i++) {

@@ -17,11 +17,11 @@ static inline void fast_note(struct vcpu *vcpu, uint64_t cause)
     vcpu->arch.tval = csr_read(CSR_MTVAL);
 }
 
-/* After that. False: it cannot be fetched, and the trap's CSRs are as they were. */
+/* After that: as guest_fetch(), the first time. False: it cannot be fetched, and the trap's CSRs
+ * are as they were. */
 static inline bool fast_fetch(struct vcpu *vcpu, uint32_t *instruction)
 {
-    struct guest_fault fault;
-    if (guest_fetch(vcpu, instruction, &fault))
+    if (guest_load_instruction(vcpu->arch.x[0], guest_rights(vcpu) | STATUS_MXR, instruction) == 0)
         return true;
     csr_write(CSR_MEPC, vcpu->arch.x[0]);
     csr_write(CSR_MCAUSE, vcpu->arch.cause);

@@ -2,12 +2,6 @@
 #include "guest_access.h"
 #include "csr.h"
 
-/* MDT is set in what a trap left there, and a fault with it would be a double trap. */
-static uint64_t with_guest_rights(const struct vcpu *vcpu)
-{
-    return (vcpu->arch.mstatus & ~STATUS_MDT) | STATUS_MPRV;
-}
-
 /* What the guest is to see of the fault that the hart has just reported. */
 static bool failed(struct guest_fault *fault)
 {
@@ -32,7 +26,7 @@ static bool failed(struct guest_fault *fault)
 bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t size,
                 struct guest_fault *fault)
 {
-    uint64_t mstatus = with_guest_rights(vcpu);
+    uint64_t mstatus = guest_rights(vcpu);
     for (size_t i = 0; i < size; i++) {
         uint64_t value;
         if (guest_load(virtual_address + i, 1, mstatus, &value) != 0)
@@ -45,7 +39,7 @@ bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t si
 bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, size_t size,
                  struct guest_fault *fault)
 {
-    uint64_t mstatus = with_guest_rights(vcpu);
+    uint64_t mstatus = guest_rights(vcpu);
     for (size_t i = 0; i < size; i++)
         if (guest_store(virtual_address + i, 1, mstatus, ((const uint8_t *)from)[i]) != 0)
             return failed(fault);
@@ -62,8 +56,7 @@ bool guest_fetch(struct vcpu *vcpu, uint32_t *instruction, struct guest_fault *f
         *fault = (struct guest_fault){.cause = CAUSE_INSTRUCTION_PAGE, .tval = vcpu->arch.x[0]};
         return false;
     }
-    if (guest_load_instruction(vcpu->arch.x[0], with_guest_rights(vcpu) | STATUS_MXR,
-                               instruction) == 0)
+    if (guest_load_instruction(vcpu->arch.x[0], guest_rights(vcpu) | STATUS_MXR, instruction) == 0)
         return true;
     failed(fault);
     if (fault->cause == CAUSE_LOAD_ACCESS)

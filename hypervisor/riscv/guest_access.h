@@ -8,6 +8,7 @@
 #ifndef RISCV_GUEST_ACCESS_H
 #define RISCV_GUEST_ACCESS_H
 
+#include "csr.h"
 #include "vcpu.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,5 +34,12 @@ bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, 
 /* Fetches the instruction at the guest's pc as the guest may execute it. A 16-bit one is
  * returned in the low half, with the upper half zero. */
 bool guest_fetch(struct vcpu *vcpu, uint32_t *instruction, struct guest_fault *fault);
+
+/* mstatus for an access with the guest's rights. MDT is set in what a trap left there, and a fault
+ * with it would be a double trap. */
+static inline uint64_t guest_rights(const struct vcpu *vcpu)
+{
+    return (vcpu->arch.mstatus & ~STATUS_MDT) | STATUS_MPRV;
+}
 
 #endif
