@@ -96,13 +96,13 @@ void port_vcpu_run(struct vcpu *vcpu)
     if (!sbi_hsm_enter(vcpu))
         return;
     world_load(hart, vcpu);
-    violate(vcpu);
     sched_set_guest_timer(hart, vcpu->arch.timer);
     while (!sched_must_leave(hart)) {
         vcpu = enter_once(hart, vcpu);
         hart = port_hart(); /* as it was, but the compiler need not keep it */
         if (vcpu->arch.cause != EXIT_ANSWERED)
             exit_handle(hart, vcpu);
+        violate(vcpu); /* after an exit, as most of what the hypervisor does is */
     }
     interrupt_leave(hart, vcpu);
     world_unload(hart, vcpu);

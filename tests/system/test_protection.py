@@ -93,6 +93,11 @@ def test_fault_in_the_handling_of_a_fault(cpu):
     caught("double-fault", r"the hypervisor cannot go on: mcause 0x0*5 mepc 0x0*8.* mtval 0x0*8\n", qemu="qemu10", cpu=cpu)
 
 
+def test_fault_after_an_exit_is_no_double_trap():
+    """With Smdbltrp, an exit ends the handling of its trap early: what goes wrong then is recorded as ever."""
+    caught("write-text", ALL["write-text"], qemu="qemu10", cpu="rv64,smdbltrp=on")
+
+
 def test_double_trap():
     """With Smdbltrp a fault in the handling of a trap is an RNMI."""
     caught("double-trap", r"hypervisor fault in a trap \(.*\): load access fault, pc 0x8.*, hart 0", qemu="qemu10",
