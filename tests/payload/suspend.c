@@ -63,7 +63,7 @@ static void by_wfi(void)
 {
     uint64_t due = clock_now() + SECOND / 5;
     alarm_set(due);
-    check_equal(*rtc(ALARM_STATUS), 1, "alarm.runs");
+    check(*rtc(ALARM_STATUS) == 1 || clock_now() >= due, "alarm.runs", "it does not");
     do
         __asm__ volatile("wfi");
     while (clock_now() < due);
@@ -76,13 +76,12 @@ static void by_wfi(void)
 static void by_running(void)
 {
     csr_write(sie, 0);
-    alarm_set(clock_now() + SECOND / 5);
-    uint64_t start = time_now();
+    uint64_t due = clock_now() + SECOND / 5, start = time_now();
+    alarm_set(due);
     while (!(csr_read(sip) & SIP_SEIP) && time_now() - start < 30 * frequency)
         ;
-    uint64_t waited = time_now() - start;
     check_sip(csr_read(sip) & SIP_SEIP, "alarm.running", "not in sip");
-    check_sip(waited >= frequency / 6, "alarm.running.not_early", "after %lu ticks", waited);
+    check_sip(clock_now() >= due, "alarm.running.not_early", "%lu ns early", due - clock_now());
     check(alarm_taken() || argument("sip"), "alarm.running.claimed", "no interrupt of the clock");
     csr_write(sie, SIP_SEIP);
 }
