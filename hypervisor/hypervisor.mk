@@ -45,10 +45,10 @@ HV_LDFLAGS := $(RISCV_ARCH) -Os -flto=auto -ffunction-sections -g -nostdlib -sta
 	-Wl,--defsym=vfprintf=__i_vfprintf \
 	-Wl,--defsym=LOAD_ADDRESS=$(LOAD_ADDRESS) -Wl,--defsym=HART_STACK_SIZE=$(HART_STACK_SIZE)
 
-$(HV_BUILD)/%.o: hypervisor/%.c $(BUILD)/config/compile $(HV_THIRD_PARTY)
+$(HV_BUILD)/%.o: hypervisor/%.c hypervisor/hypervisor.mk $(BUILD)/config/compile $(HV_THIRD_PARTY)
 	$(call brief,CC,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_SANITIZE) $(HV_INCLUDES) -MMD -MP -c -o $@ $<
 
-$(HV_BUILD)/%.o: hypervisor/%.S $(BUILD)/config/compile
+$(HV_BUILD)/%.o: hypervisor/%.S hypervisor/hypervisor.mk $(BUILD)/config/compile
 	$(call brief,AS,$<)mkdir -p $(@D) && $(RISCV_CC) $(HV_CFLAGS) $(HV_INCLUDES) -MMD -MP -c -o $@ $<
 
 # Loops that are memset and memcpy must not become calls of them.
@@ -64,11 +64,11 @@ $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 # What steps from tag to tag is most of the work with a tree. With induction variables chosen anew gcc 12 reads
 # the header again for each character of a name.
 $(HV_BUILD)/libfdt/fdt.o: HV_THIRD_PARTY_CFLAGS += -O3 -fno-ivopts
-$(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp $(BUILD)/config/compile
+$(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp hypervisor/hypervisor.mk $(BUILD)/config/compile
 	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \
 		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(call fdt_assume,$*) $(HV_INCLUDES) -c -o $@ $(HV_FDT)/$*.c
 
-$(HV_BUILD)/zlib/%.o: $(BUILD)/third_party/zlib/.stamp $(BUILD)/config/compile
+$(HV_BUILD)/zlib/%.o: $(BUILD)/third_party/zlib/.stamp hypervisor/hypervisor.mk $(BUILD)/config/compile
 	$(call brief,CC,zlib/$*.c)mkdir -p $(@D) && \
 		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(HV_INCLUDES) -c -o $@ $(HV_ZLIB)/$*.c
 
