@@ -44,7 +44,6 @@ void boot_hart_comes(struct hart *hart)
 {
     features_probe(&hart->arch.features, (void *)hart->arch.stack_low);
     hart->runs_guests = hart->arch.features.s;
-    atomic_store(&hart->online, true);
 }
 
 static struct hart *make_hart(uint64_t hart_id)
@@ -239,13 +238,15 @@ static bool open_image(struct dmfs *image, struct tree_index *index)
 }
 
 /* Until it is known which guests are linked to fixed addresses, all behind the hypervisor's area is
- * kept clear for them; from now on, what they need. */
+ * kept clear for them; from now on, what they need. One that needs more than there is gets nothing,
+ * and keeps nothing from the others. */
 static void keep_clear_for_guests(void)
 {
     uint64_t end = (uintptr_t)hypervisor_area_end;
+    struct memory_extent free = memory_lookup(hpa_of(hypervisor_area_end));
     for (unsigned i = 0; i < capsule_count; i++) {
         uint64_t needed = capsule_board_ram_end(capsules[i]);
-        if (needed > end)
+        if (needed > end && free.owner == MEMORY_FREE && needed <= free.base.value + free.size)
             end = needed;
     }
     memory_keep_clear(hpa_of(hypervisor_area_end), end);
@@ -303,6 +304,7 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     boot_hart.arch.stack_high = (uintptr_t)boot_stack_high;
     atomic_store(&boot_hart.arch.decided, 1);
     boot_hart_comes(&boot_hart);
+    atomic_store(&boot_hart.online, true);
     ownership_watch();
     if (!platform_init(fdt))
         port_halt();

@@ -11,7 +11,7 @@
 /* Called from entry.S: reset, on the first hart and on the others. */
 __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt);
 __attribute__((noreturn)) void boot_secondary(uint64_t hart_id);
-/* boot.c, on each hart that comes in: what can it do? Afterwards it is online. */
+/* boot.c, on each hart that comes in: what can it do? The caller then says that it is online. */
 void boot_hart_comes(struct hart *hart);
 extern struct hart boot_hart; /* the first */
 /* start.c, on the first hart: ends boot, gives back the memory of what was for boot alone, and lets

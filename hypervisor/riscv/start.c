@@ -41,6 +41,7 @@ __attribute__((noreturn)) CALLS_BOOT_ONLY void boot_secondary(uint64_t hart_id)
     if (atomic_exchange(&hart->arch.decided, 1) != 0)
         port_halt();
     boot_hart_comes(hart);
+    atomic_store(&hart->online, true); /* from here on its code may go: it is not in it any more */
     while (!atomic_load(&start_gate))
         port_relax();
     run_hart(hart);
