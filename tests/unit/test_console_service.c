@@ -476,14 +476,20 @@ static void test_long_paste_is_whole(void **state)
     assert_not_on_screen("\a");
 }
 
-static void test_stuck_guest_does_not_lock_the_user_out(void **state)
+/* More was typed than the guest takes, and behind it stands the key that leads out. */
+static void user_wants_out_of_a_full_guest(void)
 {
-    (void)state;
     room[1] = 0;
     memset(keys, 'x', 1500);
     keys_count = 1500;
     turn();
     user_types("\035");
+}
+
+static void test_stuck_guest_does_not_lock_the_user_out(void **state)
+{
+    (void)state;
+    user_wants_out_of_a_full_guest();
     for (unsigned i = 0; i < 20; i++)
         turn();
     assert_false(prompt_is_open()); /* for a second it may still take it */
@@ -501,11 +507,7 @@ static void test_stuck_guest_does_not_lock_the_user_out(void **state)
 static void test_slow_guest_does_not_lock_the_user_out(void **state)
 {
     (void)state;
-    room[1] = 0;
-    memset(keys, 'x', 1500);
-    keys_count = 1500;
-    turn();
-    user_types("\035");
+    user_wants_out_of_a_full_guest();
     for (unsigned i = 0; i < 40; i++) {
         now += 100;
         room[1]++;
