@@ -43,6 +43,15 @@ static void set_environment(struct hart *hart, uint64_t environment)
         fence_carry_out(FENCE_VMA);
 }
 
+/* A software interrupt of HS-mode stays pending, where nobody is and nothing enables it. QEMU 7.2
+ * loses vstimecmp's interrupt if the last pending bit goes at the moment it comes, for it decides
+ * before it takes its lock whether any is left; a guest that waits for its timer then waits for
+ * ever. */
+static void keep_one_pending(void)
+{
+    csr_set(CSR_MIP, INTERRUPT_SS);
+}
+
 static void init_hypervisor_extension(const struct hart_features *features)
 {
     csr_write(CSR_HIDELEG, INTERRUPT_VS_ALL);
@@ -50,6 +59,7 @@ static void init_hypervisor_extension(const struct hart_features *features)
     csr_write(CSR_HCOUNTEREN, GUEST_COUNTERS);
     (void)csr_try_write(CSR_HTIMEDELTA, 0); /* some harts without `time` lack it, too */
     csr_write(CSR_HVIP, 0);
+    keep_one_pending();
     csr_write(CSR_HGATP, 0);
     csr_write(CSR_VSIE, 0);
     if (features->menvcfg)
