@@ -244,20 +244,24 @@ struct capsule *console_next_output(void)
 }
 
 /* Empties the serial port; what its ring has no room for is lost, as in any receiver that overruns.
- * Holding LOCK_CONSOLE. */
-static void collect_serial(void)
+ * The bound is for a port that never runs dry. Did anything come? */
+static bool collect_serial(void)
 {
     uint8_t bytes[CHUNK];
-    size_t count;
+    size_t all = 0, count = 1;
 
-    while ((count = port_serial_read((char *)bytes, sizeof(bytes))))
+    lock_acquire(&lock);
+    for (; count && all < SERIAL_INPUT_SIZE; all += count) {
+        count = port_serial_read((char *)bytes, sizeof(bytes));
         ring_put(&serial, bytes, count);
+    }
+    lock_release(&lock);
+    return all != 0;
 }
 
 size_t console_take_serial(uint8_t *bytes, size_t count)
 {
     lock_acquire(&lock);
-    collect_serial();
     count = ring_get(&serial, bytes, count);
     lock_release(&lock);
     return count;
@@ -265,18 +269,19 @@ size_t console_take_serial(uint8_t *bytes, size_t count)
 
 bool console_has_serial(void)
 {
-    return !ring_empty(&serial) || port_serial_pending();
+    return !ring_empty(&serial);
 }
 
 void console_serial_input(void)
 {
+    if (!collect_serial())
+        return;
     bool service = console_has_service();
     struct capsule *guest = service ? NULL : first_guest();
     bool given = false;
 
     console_flush();
     lock_acquire(&lock);
-    collect_serial();
     if (guest)
         given = hand_over(guest);
     lock_release(&lock);

@@ -58,8 +58,8 @@ bool console_has_output(void); /* a hint, without the lock */
 size_t console_take_serial(uint8_t *bytes, size_t count);
 bool console_has_serial(void);
 
-/* The serial port has input (from its interrupt or a poll); no locks held: tells the console
- * service, or without one gives it to the first running guest. */
+/* The serial port may have input (its interrupt says so, or it is polled); no locks held: takes it
+ * and tells the console service, or without one gives it to the first running guest. */
 void console_serial_input(void);
 /* The console service has gone for good: shows on the serial port what the rings still hold.
  * Nothing while console_has_service(). No locks held but the ended capsule's. */

@@ -9,6 +9,7 @@
  */
 #include "boot_only.h"
 #include "devicetree.h"
+#include "driver.h"
 #include "hart_table.h"
 #include "mmio.h"
 #include "tree.h"
@@ -45,10 +46,9 @@
 static int probed = -1; /* the node */
 static uint64_t base, size;
 static uint32_t sources;
-static bool messages;      /* by way of IMSICs */
-static unsigned forwarded; /* the one source that comes as a message */
-static struct hart_table table;
-static uint32_t indexes[DRIVER_HART_MAX]; /* the domain's numbers for the harts */
+static bool messages;              /* by way of IMSICs */
+static unsigned forwarded;         /* the one source that comes as a message */
+static uint16_t indexes[HART_MAX]; /* the domain's numbers for the harts, and 1; 0: it has none */
 
 /* A hart's number in the domain is its place among the lines, unless a list says otherwise. */
 BOOT_ONLY static bool read_harts(const void *fdt, int node)
@@ -64,12 +64,22 @@ BOOT_ONLY static bool read_harts(const void *fdt, int node)
         if (line.cause != CAUSE_MACHINE_EXTERNAL)
             return false;
         if (index > INDEX_MAX || IDC + (index + 1) * (uint64_t)IDC_SIZE > size ||
-            !line.leads_to_hart || (place = hart_table_find(&table, line.hart_id, true)) < 0)
+            !line.leads_to_hart || (place = hart_table_find(line.hart_id)) < 0)
             continue;
-        indexes[place] = index;
+        indexes[place] = (uint16_t)(index + 1);
         messages = false;
     }
     return !messages;
+}
+
+/* Its interrupt delivery control; 0 if it has none. */
+static uint64_t idc_of(uint64_t hart_id)
+{
+    int place = hart_table_find(hart_id);
+
+    return place < 0 || indexes[place] == 0
+               ? 0
+               : base + IDC + (indexes[place] - 1) * (uint64_t)IDC_SIZE;
 }
 
 BOOT_ONLY static bool find_imsics(const void *fdt, int node)
@@ -160,10 +170,8 @@ BOOT_ONLY static uint32_t index_of_page(uint64_t page)
     return group << layout->hart_bits | (page >> 12 & ((1U << layout->hart_bits) - 1));
 }
 
-BOOT_ONLY static void open_to(uint32_t index)
+BOOT_ONLY static void open_to(uint64_t idc)
 {
-    uint64_t idc = base + IDC + (uint64_t)index * IDC_SIZE;
-
     mmio_write32(idc + IFORCE, 0);
     mmio_write32(idc + ITHRESHOLD, 0);
     mmio_write32(idc + IDELIVERY, 1);
@@ -172,11 +180,11 @@ BOOT_ONLY static void open_to(uint32_t index)
 BOOT_ONLY static bool route(unsigned source, uint32_t type, uint64_t hart_id)
 {
     uint64_t page = messages ? imsic_page(hart_id) : 0;
-    int place = messages ? -1 : hart_table_find(&table, hart_id, false);
+    uint64_t idc = messages ? 0 : idc_of(hart_id);
 
-    if (source < 1 || source > sources || (messages ? !page || forwarded : place < 0))
+    if (source < 1 || source > sources || (messages ? !page || forwarded : !idc))
         return false;
-    uint32_t index = messages ? index_of_page(page) : indexes[place];
+    uint32_t index = messages ? index_of_page(page) : (uint32_t)((idc - base - IDC) / IDC_SIZE);
 
     mmio_write32(base + SOURCECFG + 4 * source, mode_of(type));
     mmio_write32(base + TARGET + 4 * source,
@@ -184,7 +192,7 @@ BOOT_ONLY static bool route(unsigned source, uint32_t type, uint64_t hart_id)
     if (messages)
         forwarded = source;
     else
-        open_to(index);
+        open_to(idc);
     mmio_write32(base + SETIENUM, source);
     return true;
 }
@@ -192,8 +200,6 @@ BOOT_ONLY static bool route(unsigned source, uint32_t type, uint64_t hart_id)
 /* A kick is claimed on the way, and that is all it needs. */
 static unsigned claim(uint64_t hart_id)
 {
-    int place;
-
     if (messages) {
         unsigned identity = imsic_claim(hart_id);
 
@@ -201,9 +207,9 @@ static unsigned claim(uint64_t hart_id)
             identity = imsic_claim(hart_id);
         return identity == 0 ? 0 : forwarded;
     }
-    place = hart_table_find(&table, hart_id, false);
-    return place < 0 ? 0
-                     : mmio_read32(base + IDC + indexes[place] * (uint64_t)IDC_SIZE + CLAIMI) >> 16;
+    uint64_t idc = idc_of(hart_id);
+
+    return idc ? mmio_read32(idc + CLAIMI) >> 16 : 0;
 }
 
 /* A message is sent when the line rises. One that is still high, for it rose again or never fell,

@@ -8,6 +8,7 @@
  */
 #include "boot_only.h"
 #include "devicetree.h"
+#include "driver.h"
 #include "hart_table.h"
 #include "mmio.h"
 
@@ -27,13 +28,12 @@ struct hart_registers {
     bool set_only;           /* msip is an IMSIC's page: what takes the interrupt clears it */
 };
 
-static struct hart_table table;
-static struct hart_registers registers[DRIVER_HART_MAX];
+static struct hart_registers registers[HART_MAX];
 static uint64_t mtime; /* address; 0 when no device shows it */
 
 static struct hart_registers *find(uint64_t hart_id)
 {
-    int place = hart_table_find(&table, hart_id, false);
+    int place = hart_table_find(hart_id);
 
     return place < 0 ? NULL : &registers[place];
 }
@@ -51,7 +51,7 @@ BOOT_ONLY static void connect(const void *fdt, int node, uint32_t cause, uint64_
             continue;
         if (offset + width > size)
             return;
-        int place = line.leads_to_hart ? hart_table_find(&table, line.hart_id, true) : -1;
+        int place = line.leads_to_hart ? hart_table_find(line.hart_id) : -1;
 
         if (place >= 0 && cause == CAUSE_MACHINE_TIMER) {
             registers[place].mtimecmp = first + offset;
@@ -135,11 +135,11 @@ void clint_send_ipi(uint64_t hart_id)
 
 BOOT_ONLY void clint_send_ipi_by(uint64_t hart_id, uint64_t address)
 {
-    int place = hart_table_find(&table, hart_id, true);
+    struct hart_registers *hart = find(hart_id);
 
-    if (place >= 0 && !registers[place].msip) {
-        registers[place].msip = address;
-        registers[place].set_only = true;
+    if (hart && !hart->msip) {
+        hart->msip = address;
+        hart->set_only = true;
     }
 }
 

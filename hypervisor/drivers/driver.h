@@ -13,9 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Harts that the timer and interrupt-controller drivers can hold. */
-#define DRIVER_HART_MAX 128
-
 /* A serial port. Context of all calls: one hart at a time (LOCK_SERIAL), or a panic. */
 struct serial_driver {
     const char *const *compatible; /* ends with NULL */

@@ -8,6 +8,7 @@
  */
 #include "boot_only.h"
 #include "devicetree.h"
+#include "driver.h"
 #include "hart_table.h"
 #include "imsic_csr.h"
 #include "mmio.h"
@@ -21,9 +22,8 @@
 #define EIE0           0xc0
 #define IDENTITIES_MAX 2047
 
-static int probed = -1; /* the node */
-static struct hart_table table;
-static uint64_t pages[DRIVER_HART_MAX];
+static int probed = -1;          /* the node */
+static uint64_t pages[HART_MAX]; /* 0: none */
 static struct imsic_layout layout;
 static uint32_t identities;
 
@@ -78,7 +78,7 @@ BOOT_ONLY static bool probe(const void *fdt, int node)
         if (line.cause != CAUSE_MACHINE_EXTERNAL)
             return false;
         uint64_t page = page_of(fdt, node, index);
-        int place = line.leads_to_hart && page ? hart_table_find(&table, line.hart_id, true) : -1;
+        int place = line.leads_to_hart ? hart_table_find(line.hart_id) : -1;
 
         if (place >= 0)
             pages[place] = page;
@@ -91,7 +91,7 @@ BOOT_ONLY static bool probe(const void *fdt, int node)
 
 uint64_t imsic_page(uint64_t hart_id)
 {
-    int place = probed < 0 ? -1 : hart_table_find(&table, hart_id, false);
+    int place = probed < 0 ? -1 : hart_table_find(hart_id);
 
     return place < 0 ? 0 : pages[place];
 }

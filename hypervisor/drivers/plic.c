@@ -6,6 +6,7 @@
  */
 #include "boot_only.h"
 #include "devicetree.h"
+#include "driver.h"
 #include "hart_table.h"
 #include "mmio.h"
 
@@ -21,9 +22,16 @@
 #define CONTEXT_MAX    15872
 
 static uint64_t base;
-static uint32_t sources; /* the highest source number; 0 without a PLIC */
-static struct hart_table table;
-static uint32_t contexts[DRIVER_HART_MAX];
+static uint32_t sources;            /* the highest source number; 0 without a PLIC */
+static uint16_t contexts[HART_MAX]; /* of each hart, counted from 1; 0: it has none */
+
+static bool has_context(uint64_t hart_id, uint32_t *context)
+{
+    int place = hart_table_find(hart_id);
+
+    *context = place < 0 ? 0 : contexts[place] - 1U;
+    return place >= 0 && contexts[place] != 0;
+}
 
 static uint64_t enable_register(uint32_t context, unsigned source)
 {
@@ -61,11 +69,11 @@ BOOT_ONLY static bool probe(const void *fdt, int node)
             break;
         silence(context);
         int place = line.leads_to_hart && line.cause == CAUSE_MACHINE_EXTERNAL
-                        ? hart_table_find(&table, line.hart_id, true)
+                        ? hart_table_find(line.hart_id)
                         : -1;
 
         if (place >= 0)
-            contexts[place] = context;
+            contexts[place] = (uint16_t)(context + 1);
     }
     return true;
 }
@@ -82,12 +90,12 @@ BOOT_ONLY static bool passes(const void *fdt, int node)
 
 BOOT_ONLY static bool route(unsigned source, uint32_t type, uint64_t hart_id)
 {
-    int place = hart_table_find(&table, hart_id, false);
+    uint32_t context;
 
     (void)type; /* its gateways are made for what is connected to them */
-    if (place < 0 || source < 1 || source > sources)
+    if (!has_context(hart_id, &context) || source < 1 || source > sources)
         return false;
-    uint64_t enable = enable_register(contexts[place], source);
+    uint64_t enable = enable_register(context, source);
 
     mmio_write32(base + PRIORITY + 4 * source, 1);
     mmio_write32(enable, mmio_read32(enable) | 1U << source % 32);
@@ -96,26 +104,28 @@ BOOT_ONLY static bool route(unsigned source, uint32_t type, uint64_t hart_id)
 
 static unsigned claim(uint64_t hart_id)
 {
-    int place = hart_table_find(&table, hart_id, false);
+    uint32_t context;
 
-    return place < 0 ? 0 : mmio_read32(context_register(contexts[place], CLAIM));
+    return has_context(hart_id, &context) ? mmio_read32(context_register(context, CLAIM)) : 0;
 }
 
 static void complete(uint64_t hart_id, unsigned source)
 {
-    int place = hart_table_find(&table, hart_id, false);
+    uint32_t context;
 
-    if (place >= 0)
-        mmio_write32(context_register(contexts[place], CLAIM), source);
+    if (has_context(hart_id, &context))
+        mmio_write32(context_register(context, CLAIM), source);
 }
 
 static void mask(uint64_t hart_id, unsigned source)
 {
-    int place = hart_table_find(&table, hart_id, false);
-    uint64_t enable = place < 0 ? 0 : enable_register(contexts[place], source);
+    uint32_t context;
 
-    if (enable != 0)
-        mmio_write32(enable, mmio_read32(enable) & ~(1U << source % 32));
+    if (!has_context(hart_id, &context))
+        return;
+    uint64_t enable = enable_register(context, source);
+
+    mmio_write32(enable, mmio_read32(enable) & ~(1U << source % 32));
 }
 
 static const char *const compatible[] = {"sifive,plic-1.0.0", "riscv,plic0", "thead,c900-plic",

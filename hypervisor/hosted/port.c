@@ -207,11 +207,6 @@ size_t port_serial_read(char *bytes, size_t count)
     return count;
 }
 
-bool port_serial_pending(void)
-{
-    return serial_read < serial_sent;
-}
-
 void port_panic_write(const char *bytes, size_t count)
 {
     port_serial_write(bytes, count);

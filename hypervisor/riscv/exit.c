@@ -92,10 +92,10 @@ static void timer_interrupt(struct hart *hart)
 {
     sched_timer(hart);
     machine_alarms(hart);
-    if (hart->arch.polls_serial)
-        serial_poll();
-    if (port_serial_pending())
+    if (hart->arch.polls_serial) {
         console_serial_input();
+        serial_polled();
+    }
     if (hart->guest_deadline <= port_time()) /* interrupt_enter() sees to it */
         hart->guest_deadline = UINT64_MAX;
     sched_update_timer(hart);
@@ -115,13 +115,11 @@ static void external_interrupt(struct hart *hart)
     unsigned source;
     for (unsigned claims = 1; (source = platform_claim(hart->arch.hart_id)) != 0; claims++) {
         if (serial_interrupt_source() == source)
-            serial_interrupt();
+            console_serial_input();
         platform_complete(hart->arch.hart_id, source);
         if (claims == CLAIMS_MAX)
             silence(hart, source);
     }
-    if (port_serial_pending())
-        console_serial_input();
     sched_update_timer(hart); /* harts with an IMSIC may have been kicked by this interrupt */
 }
 

@@ -7,6 +7,7 @@
 #include "devicetree.h"
 #include "driver.h"
 #include "hart.h"
+#include "hart_table.h"
 #include "isa.h"
 #include "log.h"
 #include "machine.h"
@@ -191,6 +192,7 @@ static void add_hart(int cpu)
     merge_cbop_block_size(cpu);
     listed[listed_count] = (struct platform_hart){.id = id, .has_mmu = mmu < PLATFORM_MMU_TYPES};
     isas[listed_count++] = read_isa(cpu);
+    hart_table_add(id);
     if (mmu < platform.mmu_type)
         platform.mmu_type = mmu;
 }

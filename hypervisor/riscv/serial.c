@@ -5,9 +5,7 @@
 #include "lock.h"
 #include "platform.h"
 #include "port.h"
-#include "ring.h"
 
-#define INPUT_SIZE       1024
 #define POLLS_PER_SECOND 50
 
 /* How often a port without room is asked again. At a slow 9,600 baud a character takes a
@@ -20,8 +18,6 @@
 static const struct serial_driver *const drivers[] = {&uart_ns16550, &uart_sifive, &uart_htif};
 static const struct serial_driver *driver; /* NULL: no serial port */
 static struct lock lock = LOCK_INITIALIZER(LOCK_SERIAL);
-static uint8_t input_bytes[INPUT_SIZE];
-static struct ring input = {.buffer = input_bytes, .size = INPUT_SIZE};
 static unsigned interrupt_source;
 static uint64_t next_poll;
 static uint32_t patience = PATIENCE;
@@ -100,27 +96,6 @@ void port_panic_write(const char *bytes, size_t count)
     write(bytes, count);
 }
 
-/* Empties the port, also when the ring is full: an interrupt that is not served comes again and
- * again. The bound is for a port that never runs dry. */
-static void receive(void)
-{
-    lock_acquire(&lock);
-    for (unsigned i = 0; driver && i < INPUT_SIZE; i++) {
-        int character = is_dead() ? -1 : driver->get();
-        uint8_t byte = character;
-
-        if (character < 0)
-            break;
-        ring_put(&input, &byte, 1);
-    }
-    lock_release(&lock);
-}
-
-void serial_interrupt(void)
-{
-    receive();
-}
-
 BOOT_ONLY bool serial_needs_poll(void)
 {
     return driver && !interrupt_source;
@@ -132,22 +107,19 @@ uint64_t serial_poll_deadline(uint64_t deadline)
     return next_poll < deadline ? next_poll : deadline;
 }
 
-void serial_poll(void)
+void serial_polled(void)
 {
     next_poll = port_time() + platform_timebase() / POLLS_PER_SECOND;
-    receive();
 }
 
 size_t port_serial_read(char *bytes, size_t count)
 {
-    lock_acquire(&lock);
-    size_t taken = ring_get(&input, (uint8_t *)bytes, count);
+    size_t taken = 0;
+    int character;
 
+    lock_acquire(&lock);
+    while (driver && !is_dead() && taken < count && (character = driver->get()) >= 0)
+        bytes[taken++] = (char)character;
     lock_release(&lock);
     return taken;
-}
-
-bool port_serial_pending(void)
-{
-    return !ring_empty(&input);
 }

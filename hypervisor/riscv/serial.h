@@ -1,6 +1,7 @@
 /*
  * The physical serial port, behind the port_serial_* functions of core/port.h: bytes go out as they
- * are, and what comes in waits in a ring. A port that jams never holds anybody up for long.
+ * are, and what comes in is taken from it at once (core/console.c). A port that jams never holds
+ * anybody up for long.
  */
 #ifndef RISCV_SERIAL_H
 #define RISCV_SERIAL_H
@@ -16,14 +17,12 @@ void serial_set_interrupt_source(unsigned source);
 
 /* 0 when the port has none. */
 unsigned serial_interrupt_source(void);
-/* Takes what has come in. By the hart that claimed the interrupt; takes LOCK_SERIAL. */
-void serial_interrupt(void);
 
 /* Without an interrupt, one hart looks from time to time: its timer must not be later than
- * serial_poll_deadline() of what it would be, and serial_poll() does the work. */
+ * serial_poll_deadline() of what it would be, and when it has looked it calls serial_polled(). */
 bool serial_needs_poll(void);
 uint64_t serial_poll_deadline(uint64_t deadline);
-void serial_poll(void);
+void serial_polled(void);
 
 #ifdef DEBUG
 /* For tests: from now on the port takes nothing and gives nothing, and its interrupt stays raised.

@@ -132,13 +132,12 @@ static void test_a_port_that_drips_holds_nobody_up(void **state)
 /* All ones are a character for ever. */
 static void test_a_port_that_never_runs_dry(void **state)
 {
+    char bytes[100];
+
     (void)state;
     to_come = UINT64_MAX;
-    serial_interrupt();
-    assert_true(looks < 10000);
-    char bytes[4096];
-
-    assert_in_range(port_serial_read(bytes, sizeof bytes), 1, sizeof bytes);
+    assert_int_equal(port_serial_read(bytes, sizeof bytes), sizeof bytes);
+    assert_int_equal(looks, sizeof bytes);
 }
 
 int main(void)

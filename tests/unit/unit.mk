@@ -63,14 +63,14 @@ test_isa_SOURCES := hypervisor/riscv/isa.c
 test_isa_CFLAGS := $(UNIT_RISCV)
 test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/platform_tree.c hypervisor/riscv/seed.c hypervisor/riscv/isa.c hypervisor/riscv/serial.c \
 	$(wildcard hypervisor/drivers/*.c) hypervisor/core/memory.c hypervisor/core/lock.c \
-	hypervisor/core/ring.c hypervisor/core/error.c hypervisor/core/tree.c hypervisor/hosted/log.c $(UNIT_FDT)
+	hypervisor/core/error.c hypervisor/core/tree.c hypervisor/hosted/log.c $(UNIT_FDT)
 test_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
 $(UNIT)/test_platform: | $(UNIT_TREES)
 test_tree_SOURCES := hypervisor/core/tree.c $(UNIT_FDT)
 test_tree_CFLAGS := $(UNIT_HOSTED) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
 $(UNIT)/test_tree: | $(UNIT_TREES)
 
-test_serial_SOURCES := hypervisor/riscv/serial.c hypervisor/core/ring.c hypervisor/core/lock.c hypervisor/hosted/log.c
+test_serial_SOURCES := hypervisor/riscv/serial.c hypervisor/core/lock.c hypervisor/hosted/log.c
 test_serial_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
 test_ring_SOURCES := hypervisor/core/ring.c
 test_log_SOURCES := hypervisor/core/log.c hypervisor/core/ring.c hypervisor/core/lock.c \

@@ -244,9 +244,8 @@ static void use_devices(void)
     }
     clint_time();
     port_serial_write("text", 4);
-    serial_interrupt();
     if (serial_needs_poll())
-        serial_poll();
+        serial_polled();
     port_serial_read(bytes, sizeof bytes);
     platform_reset();
     platform_power_off(true);
