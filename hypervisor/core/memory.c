@@ -11,7 +11,7 @@
  * Giving back the middle of an extent needs a new entry, and giving back must not fail. So an
  * allocation never takes the last quarter of the array, and before the array is half full, it
  * moves to one of twice the size in free memory. Only at boot, while reservations are still being
- * taken out of the RAM, it cannot move: then the static array must suffice.
+ * taken out of the RAM, it cannot move. So boot lends it a larger array than it mostly needs later.
  */
 #include "boot_only.h"
 #include "memory.h"
@@ -21,7 +21,7 @@
 #include <string.h>
 
 #ifndef MEMORY_EXTENT_MAX
-#define MEMORY_EXTENT_MAX 128 /* in the first array */
+#define MEMORY_EXTENT_MAX 32 /* in the array that is always there */
 #endif
 
 /* Changing the owner of a part of one extent adds at most this many. */
@@ -29,6 +29,7 @@
 
 static struct memory_extent first_array[MEMORY_EXTENT_MAX];
 static struct memory_extent *extents = first_array;
+static struct memory_extent *lent; /* at boot; NULL: none */
 static size_t capacity = MEMORY_EXTENT_MAX, count;
 static uint64_t clear_start, clear_end; /* kept clear of the hypervisor's pages */
 static uint64_t preferred_end;          /* guests get what is below it first */
@@ -224,27 +225,37 @@ static size_t choose_low(uint64_t size, uint64_t align, uint64_t *base)
     return is_divided() ? count : choose_high(size, align, base);
 }
 
-/* Moves the array to a larger one when it is half full, if memory allows. */
-static void grow(void)
+static void move_to(struct memory_extent *array, size_t size)
 {
-    uint64_t size = align_up(2 * capacity * sizeof extents[0], PAGE_SIZE), base;
+    extents = memcpy(array, extents, count * sizeof extents[0]);
+    capacity = size;
+}
+
+/* Moves the array to free memory; false if there is none. */
+static bool move_to_pages(size_t new_capacity)
+{
+    uint64_t size = align_up(new_capacity * sizeof extents[0], PAGE_SIZE), base;
     struct memory_extent *old = extents;
     uint64_t old_size = align_up(capacity * sizeof extents[0], PAGE_SIZE);
-
-    if (count < capacity / 2 || count + 2 * SPLIT_MAX > capacity || fails_on_purpose())
-        return;
     size_t index = choose_low(size, PAGE_SIZE, &base);
 
     if (index == count)
-        return;
+        return false;
     assign(index, base, base + size, MEMORY_HYPERVISOR);
     tell(base, size, MEMORY_FREE, MEMORY_HYPERVISOR);
-    extents = memcpy(hpa_pointer(hpa(base)), old, count * sizeof extents[0]);
-    capacity *= 2;
-    if (old == first_array)
-        return;
+    move_to(hpa_pointer(hpa(base)), new_capacity);
+    if (old == first_array || old == lent)
+        return true;
     assign(find(hpa_of(old).value), hpa_of(old).value, hpa_of(old).value + old_size, MEMORY_FREE);
     tell(hpa_of(old).value, old_size, MEMORY_HYPERVISOR, MEMORY_FREE);
+    return true;
+}
+
+/* Moves the array to a larger one when it is half full, if memory allows. */
+static void grow(void)
+{
+    if (count >= capacity / 2 && count + 2 * SPLIT_MAX <= capacity && !fails_on_purpose())
+        (void)move_to_pages(2 * capacity);
 }
 
 static bool has_room_for_allocation(void)
@@ -256,6 +267,27 @@ static bool has_room_for_allocation(void)
 static bool is_good_size(uint64_t size)
 {
     return size > 0 && size % PAGE_SIZE == 0;
+}
+
+BOOT_ONLY void memory_lend(struct memory_extent *array, size_t size)
+{
+    lent = extents = array;
+    capacity = size;
+}
+
+BOOT_ONLY bool memory_settle(void)
+{
+    bool settled = true;
+
+    lock_acquire(&lock);
+    if (extents == lent && count < MEMORY_EXTENT_MAX / 2)
+        move_to(first_array, MEMORY_EXTENT_MAX);
+    else if (extents == lent)
+        settled = !fails_on_purpose() && move_to_pages(capacity);
+    if (settled)
+        lent = NULL;
+    lock_release(&lock);
+    return settled;
 }
 
 BOOT_ONLY enum error memory_add(struct hpa base, uint64_t size)

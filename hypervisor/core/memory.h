@@ -11,6 +11,7 @@
 
 #include "addr.h"
 #include "error.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 enum memory_owner {
@@ -26,6 +27,11 @@ struct memory_extent {
     uint64_t size;
     int owner;
 };
+
+/* At boot, before all others: a larger array for the map, up to memory_settle(), which moves it to
+ * where it stays and is false if there is no place: then the array must stay, too. */
+void memory_lend(struct memory_extent *array, size_t size);
+bool memory_settle(void);
 
 /* At boot, one hart: adds RAM as free, then takes reserved parts out of it. Both widen to pages
  * (RAM inwards, reservations outwards). ERROR_NO_MEMORY when the list is full. */

@@ -27,6 +27,7 @@
 #include <libfdt.h>
 #include <string.h>
 
+#define EXTENTS_MAX   128         /* of memory, reservations of the device tree included */
 #define HART_PATIENCE 2           /* seconds that a hart may take to come in */
 #define LITTLE_MEMORY (1UL << 30) /* of a board whose programs take all above for free */
 
@@ -288,6 +289,8 @@ static void start_capsules(void)
     }
 }
 
+static struct memory_extent boot_extents[EXTENTS_MAX];
+
 static void reserve_hypervisor(void)
 {
     memory_reserve(hpa_of(hypervisor_start), (uint64_t)(hypervisor_end - hypervisor_start),
@@ -306,6 +309,7 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     boot_hart_comes(&boot_hart);
     atomic_store(&boot_hart.online, true);
     ownership_watch();
+    memory_lend(boot_extents, EXTENTS_MAX);
     if (!platform_init(fdt))
         port_halt();
     reserve_hypervisor();
@@ -319,5 +323,5 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     settle_features();
     isolation_choose(&features_common, bootargs.force_pmp);
     start_capsules();
-    start_guests();
+    start_guests(memory_settle());
 }

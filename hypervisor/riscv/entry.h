@@ -14,9 +14,9 @@ __attribute__((noreturn)) void boot_secondary(uint64_t hart_id);
 /* boot.c, on each hart that comes in: what can it do? The caller then says that it is online. */
 void boot_hart_comes(struct hart *hart);
 extern struct hart boot_hart; /* the first */
-/* start.c, on the first hart: ends boot, gives back the memory of what was for boot alone, and lets
- * all harts run guests. */
-__attribute__((noreturn)) void start_guests(void);
+/* start.c, on the first hart: ends boot, gives back the memory of what was for boot alone if it
+ * may, and lets all harts run guests. */
+__attribute__((noreturn)) void start_guests(bool may_give_back);
 
 /* bug.c, called from entry.S: a fault of our own; `in_trap`: in the handling of a trap, on a hart
  * with Smdbltrp, or an RNMI. And a fault in that. */

@@ -56,10 +56,11 @@ static void give_back_boot_only(void)
     memory_free(hpa_of(boot_only_start), size, MEMORY_HYPERVISOR);
 }
 
-__attribute__((noreturn)) void start_guests(void)
+__attribute__((noreturn)) void start_guests(bool may_give_back)
 {
     faults_boot_ends();
-    give_back_boot_only();
+    if (may_give_back)
+        give_back_boot_only();
     atomic_store(&start_gate, 1);
     run_hart(&boot_hart);
 }

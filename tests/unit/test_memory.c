@@ -39,6 +39,7 @@ static int setup(void **state)
 {
     (void)state;
     extents = first_array;
+    lent = NULL;
     capacity = MEMORY_EXTENT_MAX;
     count = 0;
     clear_start = clear_end = preferred_end = 0;
@@ -211,6 +212,47 @@ static void test_full_array_at_boot(void **state)
     assert_int_equal(memory_reserve(hpa(RAM + PAGES(1)), PAGES(1), 1), ERROR_NO_MEMORY);
     assert_int_equal(memory_owned(1), 0);
     check_map();
+}
+
+/* Boot's array has room for a tree with many reservations; then the map goes to where it stays. */
+static void test_array_that_boot_lends(void **state)
+{
+    static struct memory_extent array[40];
+    unsigned banks;
+
+    (void)state;
+    memory_lend(array, 40);
+    for (banks = 0; banks < 39; banks++)
+        assert_int_equal(memory_add(hpa(RAM + PAGES(4 * banks)), PAGES(3)), OK);
+    count = MEMORY_EXTENT_MAX / 2 - 1; /* the others are forgotten */
+    assert_true(memory_settle());
+    memset(array, 0xff, sizeof array);
+    assert_ptr_equal(extents, first_array);
+    assert_int_equal(capacity, MEMORY_EXTENT_MAX);
+    assert_int_equal(memory_owned(MEMORY_FREE), PAGES(3 * (MEMORY_EXTENT_MAX / 2 - 1)));
+    check_map();
+}
+
+static void test_array_that_boot_lends_goes_to_pages(void **state)
+{
+    static struct memory_extent array[40];
+    uint8_t *ram = aligned_alloc(PAGE_SIZE, PAGES(2));
+
+    (void)state;
+    memory_lend(array, 40);
+    for (unsigned i = 0; i < 20; i++)
+        memory_add(hpa(PAGES(4 * i + 1)), PAGES(3));
+    memory_reserve(hpa(0), PAGES(100), MEMORY_RESERVED);
+    assert_false(memory_settle()); /* there is no free page */
+    assert_ptr_equal(extents, array);
+    memory_add(hpa_of(ram), PAGES(2));
+    assert_true(memory_settle());
+    memset(array, 0xff, sizeof array);
+    assert_ptr_equal(extents, ram);
+    assert_int_equal(memory_owned(MEMORY_HYPERVISOR), PAGES(1));
+    assert_int_equal(memory_owned(MEMORY_RESERVED), PAGES(60));
+    check_map();
+    free(ram);
 }
 
 static void test_own_pages_are_low_and_clear(void **state)
@@ -492,6 +534,8 @@ int main(void)
         cmocka_unit_test_setup(test_bad_arguments_change_nothing, setup),
         cmocka_unit_test_setup(test_free_of_what_is_not_owned_panics, setup),
         cmocka_unit_test_setup(test_full_array_at_boot, setup),
+        cmocka_unit_test_setup(test_array_that_boot_lends, setup),
+        cmocka_unit_test_setup(test_array_that_boot_lends_goes_to_pages, setup),
         cmocka_unit_test_setup(test_own_pages_are_low_and_clear, setup),
         cmocka_unit_test_setup(test_own_pages_stay_out_of_what_is_kept_clear, setup),
         cmocka_unit_test_setup(test_guests_get_preferred_memory_first, setup),
