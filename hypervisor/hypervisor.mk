@@ -11,10 +11,12 @@ HV_ASSEMBLY := hypervisor/riscv/entry.S hypervisor/riscv/fp.S hypervisor/riscv/v
 
 # Of the libraries, only the files that are used.
 HV_FDT := $(BUILD)/third_party/dtc/libfdt
-HV_FDT_FILES := fdt fdt_ro fdt_check fdt_strerror fdt_sw
+HV_FDT_READER := fdt fdt_ro fdt_check fdt_strerror
+HV_FDT_WRITER := fdt fdt_sw
 # What each file may take for granted (libfdt_internal.h): 0x04 that trees are of version 17, which tree_fault()
 # sees to; 0x02 that offsets are ones that libfdt gave, in the file that checks each of them against the size
 # of the structure block anyway. A tree that is being written is ours: no damage is looked for in it.
+# What reads trees goes after boot, what writes guests' stays: each has a copy of its own of what both need.
 FDT_ASSUME_fdt := 0x06
 FDT_ASSUME_fdt_ro := 0x04
 FDT_ASSUME_fdt_check := 0x04
@@ -25,11 +27,11 @@ HV_THIRD_PARTY := $(BUILD)/third_party/dtc/.stamp $(BUILD)/third_party/zlib/.sta
 
 # What only boot needs is linked by itself first, for the linker script to know it: see core/boot_only.h.
 HV_BOOT := $(patsubst %,$(HV_BUILD)/%.o,core/dmfs core/dmfs_capsules core/tree drivers/devicetree \
-	riscv/boot riscv/features riscv/platform_tree libfdt/fdt_check libfdt/fdt_ro libfdt/fdt_strerror zlib/crc32)
+	riscv/boot riscv/features riscv/platform_tree $(addprefix libfdt/,$(HV_FDT_READER)) zlib/crc32)
 
 HV_OBJECTS := $(patsubst hypervisor/%.c,$(HV_BUILD)/%.o,$(HV_SOURCES)) \
 	$(patsubst hypervisor/%.S,$(HV_BUILD)/%.o,$(HV_ASSEMBLY)) \
-	$(patsubst %,$(HV_BUILD)/libfdt/%.o,$(HV_FDT_FILES)) $(HV_BUILD)/zlib/crc32.o
+	$(addprefix $(HV_BUILD)/,$(HV_FDT_READER:%=libfdt/%.o) $(HV_FDT_WRITER:%=libfdt_write/%.o) zlib/crc32.o)
 
 HV_INCLUDES := -Iinclude -Ihypervisor -Ihypervisor/core -Ihypervisor/riscv -Ihypervisor/riscv/machine \
 	-Ihypervisor/drivers -isystem $(HV_FDT) -isystem $(HV_ZLIB) $(PICOLIBC_CFLAGS)
@@ -61,12 +63,15 @@ $(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched core/wake $(addprefix riscv/
 # The one file with FP instructions; it is called only on harts that have them.
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 
-# What steps from tag to tag is most of the work with a tree. With induction variables chosen anew gcc 12 reads
-# the header again for each character of a name.
-$(HV_BUILD)/libfdt/fdt.o: HV_THIRD_PARTY_CFLAGS += -O3 -fno-ivopts
+# Stepping from tag to tag is most of the work with a tree.
+$(HV_BUILD)/libfdt/%.o $(HV_BUILD)/libfdt_write/%.o: HV_THIRD_PARTY_CFLAGS += -O2
+$(HV_BUILD)/core/tree.o: HV_CFLAGS += -O2
 $(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp hypervisor/hypervisor.mk $(BUILD)/config/compile
 	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \
 		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(call fdt_assume,$*) $(HV_INCLUDES) -c -o $@ $(HV_FDT)/$*.c
+$(HV_BUILD)/libfdt_write/%.o: $(BUILD)/third_party/dtc/.stamp hypervisor/hypervisor.mk $(BUILD)/config/compile
+	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \
+		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(call fdt_assume,fdt_sw) $(HV_INCLUDES) -c -o $@ $(HV_FDT)/$*.c
 
 $(HV_BUILD)/zlib/%.o: $(BUILD)/third_party/zlib/.stamp hypervisor/hypervisor.mk $(BUILD)/config/compile
 	$(call brief,CC,zlib/$*.c)mkdir -p $(@D) && \
@@ -78,7 +83,7 @@ $(HV_BUILD)/image.o: hypervisor/riscv/image.S $(BUILD)/image.dmfs
 $(HV_BUILD)/boot_only.o: $(HV_BOOT)
 	$(call brief,LD,$@)$(RISCV_CC) $(RISCV_ARCH) -Os -flto=auto -msave-restore -ffunction-sections -fdata-sections -g -nostdlib \
 		-r $(if $(filter gcc,$(TOOLCHAIN)),-flinker-output=nolto-rel) -o $@ $(HV_BOOT)
-	@$(RISCV_OBJCOPY) --prefix-alloc-sections=.boot $@
+	@$(RISCV_OBJCOPY) --wildcard --localize-symbol='fdt_*' --prefix-alloc-sections=.boot $@
 
 # lld cannot check references between sections; the build with gcc does.
 HV_SCRIPTS := $(if $(filter gcc,$(TOOLCHAIN)),-T hypervisor/riscv/boot_only.ld) -T hypervisor/riscv/hypervisor.ld
