@@ -64,9 +64,17 @@ void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t
 
 /* --- taking and giving back what a running capsule needs --- */
 
+/* Cache blocks are mostly of 64 bytes: two vCPUs on two harts share none. */
 static size_t vcpu_size(void)
 {
-    return sizeof(struct vcpu) + port_vcpu_extra();
+    return align_up(sizeof(struct vcpu) + port_vcpu_extra(), 64);
+}
+
+/* All that is the hypervisor's in a life of the capsule lies in one piece: vCPUs, and behind them
+ * what the port has of it. */
+static size_t life_size(const struct capsule *capsule)
+{
+    return capsule->config.cpus * vcpu_size() + port_capsule_size();
 }
 
 /* Without translation, a kernel that belongs to an address of the board's first RAM gets that RAM
@@ -173,21 +181,21 @@ uint64_t capsule_board_ram_end(const struct capsule *capsule)
     return wants_board_ram(&capsule->config, &place, &fixed, &base, &size) ? base.value + size : 0;
 }
 
-static enum error take_vcpus(struct capsule *capsule)
+static enum error take_life(struct capsule *capsule)
 {
-    while (capsule->vcpu_count < capsule->config.cpus) {
-        struct vcpu *vcpu = memory_alloc_pages(vcpu_size());
-        if (vcpu == NULL) {
-            log_error("capsule %s: no memory for vCPU %u", capsule->config.name,
-                      capsule->vcpu_count);
-            return ERROR_NO_MEMORY;
-        }
+    char *place = memory_alloc_pages(life_size(capsule));
+    if (place == NULL) {
+        log_error("capsule %s: no memory for its vCPUs and devices", capsule->config.name);
+        return ERROR_NO_MEMORY;
+    }
+    for (; capsule->vcpu_count < capsule->config.cpus; place += vcpu_size()) {
+        struct vcpu *vcpu = (struct vcpu *)place;
         vcpu->capsule = capsule;
         vcpu->id = capsule->vcpu_count;
         vcpu->since = port_time();
         capsule->vcpus[capsule->vcpu_count++] = vcpu;
     }
-    return OK;
+    return port_capsule_create(capsule, place);
 }
 
 /* It outlives the capsule's ends, for what it printed may be read later. */
@@ -206,14 +214,15 @@ static enum error take_output_ring(struct capsule *capsule)
 
 static void release(struct capsule *capsule)
 {
+    struct vcpu *first = capsule->vcpus[0];
     service_unregister(capsule);
-    while (capsule->vcpu_count > 0) {
-        struct vcpu *vcpu = capsule->vcpus[--capsule->vcpu_count];
-        capsule->past_run_time += vcpu->times[VCPU_RUNNING];
-        capsule->vcpus[capsule->vcpu_count] = NULL;
-        memory_free_pages(vcpu, vcpu_size());
-    }
     port_capsule_destroy(capsule);
+    while (capsule->vcpu_count > 0) {
+        capsule->past_run_time += capsule->vcpus[--capsule->vcpu_count]->times[VCPU_RUNNING];
+        capsule->vcpus[capsule->vcpu_count] = NULL;
+    }
+    if (first != NULL)
+        memory_free_pages(first, life_size(capsule));
     if (capsule->ram_size != 0)
         memory_free(capsule->ram_host, capsule->ram_size, capsule->id);
     capsule->ram_size = 0;
@@ -223,9 +232,7 @@ static enum error take(struct capsule *capsule)
 {
     enum error error = take_ram(capsule);
     if (error == OK)
-        error = port_capsule_create(capsule);
-    if (error == OK)
-        error = take_vcpus(capsule);
+        error = take_life(capsule);
     if (error == OK)
         error = take_output_ring(capsule);
     if (error != OK)

@@ -37,8 +37,10 @@ void port_memory_open(struct capsule *capsule);
 void port_memory_close(void);
 
 /* A capsule's confinement and virtual machine. The capsule's RAM is allocated and is already
- * in place; ERROR_NO_MEMORY when tables don't fit. Called with the capsule not running. */
-enum error port_capsule_create(struct capsule *capsule);
+ * in place, and there are port_capsule_size() bytes, all zero, for the port, which stay as long as
+ * these; ERROR_NO_MEMORY when tables don't fit. Called with the capsule not running. */
+size_t port_capsule_size(void);
+enum error port_capsule_create(struct capsule *capsule, void *place);
 void port_capsule_destroy(struct capsule *capsule);
 /* Puts the virtual devices in their reset state. */
 void port_capsule_reset(struct capsule *capsule);

@@ -99,15 +99,16 @@ void port_memory_close(void)
     hosted_open = NULL;
 }
 
-enum error port_capsule_create(struct capsule *capsule)
+size_t port_capsule_size(void)
+{
+    return PAGE_SIZE;
+}
+
+enum error port_capsule_create(struct capsule *capsule, void *place)
 {
     if (hosted_create_error)
         return hosted_create_error;
-    capsule->arch.machine = memory_alloc_pages(PAGE_SIZE);
-    if (!capsule->arch.machine) {
-        log_error("capsule %s: no memory for its devices", capsule->config.name);
-        return ERROR_NO_MEMORY;
-    }
+    capsule->arch.machine = memset(place, 1, port_capsule_size());
     capsule->arch.created = true;
     hosted_live_capsules++;
     return OK;
@@ -118,7 +119,7 @@ void port_capsule_destroy(struct capsule *capsule)
     if (!capsule->arch.created)
         return;
     capsule->arch.created = false;
-    memory_free_pages(capsule->arch.machine, PAGE_SIZE);
+    capsule->arch.machine = NULL;
     hosted_live_capsules--;
 }
 

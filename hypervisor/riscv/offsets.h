@@ -15,7 +15,7 @@
 #define VCPU_TIMER     304
 
 /* struct vcpu: counts.exits[reason], for the two that entry.S counts, of enum diosix_exit */
-#define VCPU_EXITS(reason) (816 + 8 * (reason))
+#define VCPU_EXITS(reason) (840 + 8 * (reason))
 #define EXIT_SBI_BASE      4
 #define EXIT_SBI_TIME      5
 

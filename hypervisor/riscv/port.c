@@ -98,13 +98,18 @@ static enum error take_isa(struct capsule *capsule)
     return ERROR_BAD_IMAGE;
 }
 
-enum error port_capsule_create(struct capsule *capsule)
+size_t port_capsule_size(void)
+{
+    return machine_size();
+}
+
+enum error port_capsule_create(struct capsule *capsule, void *place)
 {
     enum error error = take_isa(capsule);
     if (error == OK)
         error = isolation_create(capsule);
     if (error == OK)
-        error = machine_create(capsule);
+        error = machine_create(capsule, place);
     return error;
 }
 

@@ -5,6 +5,7 @@
 #ifndef RISCV_VCPU_ARCH_H
 #define RISCV_VCPU_ARCH_H
 
+#include "addr.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +28,13 @@ struct fp_state {
 struct vector_state {
     uint64_t vstart, vl, vtype, vcsr;
     uint8_t *registers;
+};
+
+/* Where it goes on after a non-retentive suspend: sbi_hsm.c. */
+struct suspend {
+    bool retentive;
+    struct gpa resume;
+    uint64_t opaque;
 };
 
 /* Fences that others asked of this vCPU and it still owes: see fence.h. */
@@ -56,6 +64,7 @@ struct vcpu_arch {
     struct hart *fp_on; /* the hart whose FP and vector registers are this vCPU's, or were last */
     struct fp_state fp;
     struct vector_state vector;
+    struct suspend suspend;
 
     /* From here on what others may change at any time: vcpu_begin() leaves it alone.
      *

@@ -25,6 +25,8 @@ void fake_flash(unsigned bank, const void *bytes, size_t size)
     next_flash[bank] = (struct blob){bytes, size, "flash"};
 }
 
+static void *machine_place;
+
 int fake_setup(unsigned vcpus)
 {
     static const char extensions[] = "i\0m\0a\0f\0d\0c\0zicsr\0zifencei";
@@ -49,7 +51,8 @@ int fake_setup(unsigned vcpus)
         fake.capsule.vcpus[id] = vcpu;
     }
     fake.locked = true;
-    enum error error = machine_create(&fake.capsule);
+    machine_place = calloc(1, machine_size());
+    enum error error = machine_create(&fake.capsule, machine_place);
     fake.locked = false;
     return error;
 }
@@ -58,6 +61,7 @@ int fake_teardown(void)
 {
     assert_false(fake.open);
     machine_destroy(&fake.capsule);
+    free(machine_place);
     for (unsigned id = 0; id < fake.capsule.vcpu_count; id++)
         free(fake.capsule.vcpus[id]);
     return 0;

@@ -95,9 +95,11 @@ static void without_memory_for_it_there_is_no_machine(void **state)
     fake_teardown();
     fake_flash(0, code, sizeof code);
     fake_setup(1);
+    struct machine *machine = fake.capsule.arch.machine;
     machine_destroy(&fake.capsule);
     fake.flash_room = CAPSULE_FLASH_SIZE - 1;
-    assert_int_equal(machine_create(&fake.capsule), ERROR_NO_MEMORY);
+    memset(machine, 0, sizeof *machine);
+    assert_int_equal(machine_create(&fake.capsule, machine), ERROR_NO_MEMORY);
 }
 
 static void banks_that_nobody_gave_are_holes(void **state)

@@ -81,13 +81,6 @@ enum machine_wish {
     WISH_FENCE /* the guest-physical map has changed */
 };
 
-/* Where a vCPU goes on after a non-retentive suspend; its own hart's alone. */
-struct suspend {
-    bool retentive;
-    struct gpa resume;
-    uint64_t opaque;
-};
-
 struct machine {
     struct capsule *capsule;
     struct uart uart;
@@ -96,7 +89,6 @@ struct machine {
     struct flash flash;
     enum machine_wish wish;
     uint64_t console_waiters; /* vCPUs that wait for room in the console, by bit */
-    struct suspend suspend[CAPSULE_VCPU_MAX];
 };
 
 /* A device register is read or written: false when it does not answer to this access. */

@@ -8,8 +8,6 @@
 #include "decode.h"
 #include "devices.h"
 #include "fence.h"
-#include "log.h"
-#include "memory.h"
 #include "sched.h"
 
 struct device {
@@ -107,13 +105,14 @@ bool machine_amo(struct vcpu *vcpu, struct gpa address, unsigned size, unsigned 
     return reach(vcpu, address, (struct mmio){.size = size}, &funct5, value);
 }
 
-enum error machine_create(struct capsule *capsule)
+size_t machine_size(void)
 {
-    struct machine *machine = memory_alloc_pages(align_up(sizeof *machine, PAGE_SIZE));
-    if (!machine) {
-        log_error("capsule %s: no memory for its devices", capsule->config.name);
-        return ERROR_NO_MEMORY;
-    }
+    return sizeof(struct machine);
+}
+
+enum error machine_create(struct capsule *capsule, void *place)
+{
+    struct machine *machine = place;
     machine->capsule = capsule;
     capsule->arch.machine = machine;
     enum error error = flash_create(machine);
@@ -130,7 +129,6 @@ void machine_destroy(struct capsule *capsule)
         return;
     flash_destroy(machine);
     capsule->arch.machine = NULL;
-    memory_free_pages(machine, align_up(sizeof *machine, PAGE_SIZE));
 }
 
 void machine_reset(struct capsule *capsule)

@@ -57,8 +57,10 @@ int64_t machine_look(struct vcpu *vcpu, struct gpa address, unsigned size);
 bool machine_amo(struct vcpu *vcpu, struct gpa address, unsigned size, unsigned funct5,
                  uint64_t *value);
 
-/* Made with the capsule's memory, freed with it; ERROR_NO_MEMORY. Holding LOCK_CAPSULE. */
-enum error machine_create(struct capsule *capsule);
+/* Made with the capsule's memory, at a place of machine_size() bytes, all zero, and freed with it;
+ * ERROR_NO_MEMORY. Holding LOCK_CAPSULE. */
+size_t machine_size(void);
+enum error machine_create(struct capsule *capsule, void *place);
 void machine_destroy(struct capsule *capsule);
 /* All devices as after power-on. Holding LOCK_CAPSULE. */
 void machine_reset(struct capsule *capsule);

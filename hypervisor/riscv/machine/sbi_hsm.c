@@ -94,7 +94,7 @@ static void wait_to_resume(struct vcpu *vcpu)
  * set when it ends, because until then the enabled interrupts decide when that is. */
 long sbi_hsm_suspend(struct vcpu *vcpu, const struct suspend *suspend)
 {
-    vcpu->capsule->arch.machine->suspend[vcpu->id] = *suspend;
+    vcpu->arch.suspend = *suspend;
     atomic_store(&vcpu->arch.resume, false);
     if (!change_state(vcpu, HSM_STARTED, HSM_SUSPENDED))
         return SBI_ERR_FAILED;
@@ -118,10 +118,11 @@ static long suspend(struct sbi_call *call, uint32_t type, uint64_t resume, uint6
 
 /* The registers begin anew, but what is pending, the reason to resume, stays so, and so does what
  * siblings and devices raise just now. */
-static void resume_anew(struct vcpu *vcpu, const struct suspend *suspend)
+static void resume_anew(struct vcpu *vcpu)
 {
+    struct suspend suspend = vcpu->arch.suspend;
     uint64_t timer = vcpu->arch.timer, stimecmp = vcpu->arch.supervisor.stimecmp;
-    vcpu_begin(vcpu, suspend->resume, vcpu->id, suspend->opaque);
+    vcpu_begin(vcpu, suspend.resume, vcpu->id, suspend.opaque);
     vcpu->arch.timer = timer;
     vcpu->arch.supervisor.stimecmp = stimecmp;
 }
@@ -138,9 +139,8 @@ bool sbi_hsm_enter(struct vcpu *vcpu)
         wait_to_resume(vcpu);
         return false;
     }
-    const struct suspend *suspend = &vcpu->capsule->arch.machine->suspend[vcpu->id];
-    if (!suspend->retentive)
-        resume_anew(vcpu, suspend);
+    if (!vcpu->arch.suspend.retentive)
+        resume_anew(vcpu);
     atomic_store(&vcpu->hsm, HSM_STARTED);
     return true;
 }
