@@ -26,8 +26,8 @@ HV_ZLIB := $(BUILD)/third_party/zlib
 HV_THIRD_PARTY := $(BUILD)/third_party/dtc/.stamp $(BUILD)/third_party/zlib/.stamp
 
 # What only boot needs is linked by itself first, for the linker script to know it: see core/boot_only.h.
-HV_BOOT := $(patsubst %,$(HV_BUILD)/%.o,core/dmfs core/dmfs_capsules core/tree drivers/devicetree \
-	riscv/boot riscv/features riscv/platform_tree $(addprefix libfdt/,$(HV_FDT_READER)) zlib/crc32)
+HV_BOOT := $(patsubst %,$(HV_BUILD)/%.o,core/dmfs core/dmfs_capsules core/placement_admit core/tree \
+	drivers/devicetree riscv/boot riscv/features riscv/isa_read riscv/platform_tree $(addprefix libfdt/,$(HV_FDT_READER)) zlib/crc32)
 
 HV_OBJECTS := $(patsubst hypervisor/%.c,$(HV_BUILD)/%.o,$(HV_SOURCES)) \
 	$(patsubst hypervisor/%.S,$(HV_BUILD)/%.o,$(HV_ASSEMBLY)) \

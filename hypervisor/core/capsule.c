@@ -3,6 +3,7 @@
  * gives back. Filling the RAM is cut into steps that the capsule's first vCPU is scheduled for, so
  * that a large guest's start or a guest that reboots all the time delays nobody else.
  */
+#include "boot_only.h"
 #include "capsule.h"
 #include "log.h"
 #include "memory.h"
@@ -28,7 +29,7 @@ const char *capsule_state_name(enum capsule_state state)
     return names[state];
 }
 
-enum error capsule_create(const struct capsule_config *config, struct capsule **result)
+BOOT_ONLY enum error capsule_create(const struct capsule_config *config, struct capsule **result)
 {
     struct capsule *capsule = NULL;
     if (capsule_count < CAPSULE_MAX)
@@ -44,6 +45,8 @@ enum error capsule_create(const struct capsule_config *config, struct capsule **
     capsule->halted = true;
     console_init_capsule(capsule);
     enum error error = placement_admit(capsule);
+    if (error == OK)
+        error = port_capsule_admit(capsule);
     if (error != OK) {
         memory_free_pages(capsule, sizeof *capsule);
         return error;
@@ -172,7 +175,7 @@ static enum error take_ram(struct capsule *capsule)
     return OK;
 }
 
-uint64_t capsule_board_ram_end(const struct capsule *capsule)
+BOOT_ONLY uint64_t capsule_board_ram_end(const struct capsule *capsule)
 {
     struct port_ram place = port_capsule_ram();
     struct hpa base;

@@ -9,6 +9,8 @@
  */
 #include "console.h"
 
+#include "boot_only.h"
+
 #include "capsule.h"
 #include "port.h"
 #include "service.h"
@@ -59,7 +61,7 @@ bool console_has_service(void)
     return false;
 }
 
-void console_init_capsule(struct capsule *capsule)
+BOOT_ONLY void console_init_capsule(struct capsule *capsule)
 {
     struct capsule_console *console = &capsule->console;
 

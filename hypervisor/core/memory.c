@@ -361,7 +361,7 @@ BOOT_ONLY void memory_keep_clear(struct hpa base, uint64_t end)
     lock_release(&lock);
 }
 
-void memory_prefer_below(uint64_t end)
+BOOT_ONLY void memory_prefer_below(uint64_t end)
 {
     lock_acquire(&lock);
     preferred_end = end;
@@ -509,7 +509,7 @@ void memory_free_pages(void *pages, size_t size)
     memory_free(hpa_of(pages), align_up(size, PAGE_SIZE), MEMORY_HYPERVISOR);
 }
 
-struct memory_extent memory_lookup(struct hpa address)
+BOOT_ONLY struct memory_extent memory_lookup(struct hpa address)
 {
     struct memory_extent extent = {hpa(0), 0, MEMORY_NONE};
 

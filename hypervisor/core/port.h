@@ -36,6 +36,10 @@ void port_relax(void); /* a breath in a spin loop */
 void port_memory_open(struct capsule *capsule);
 void port_memory_close(void);
 
+/* At boot, harts known: settles what of them a new capsule may use. An error, logged, where its
+ * configuration asks for what cannot be. */
+enum error port_capsule_admit(struct capsule *capsule);
+
 /* A capsule's confinement and virtual machine. The capsule's RAM is allocated and is already
  * in place, and there are port_capsule_size() bytes, all zero, for the port, which stay as long as
  * these; ERROR_NO_MEMORY when tables don't fit. Called with the capsule not running. */

@@ -99,6 +99,12 @@ void port_memory_close(void)
     hosted_open = NULL;
 }
 
+enum error port_capsule_admit(struct capsule *capsule)
+{
+    (void)capsule;
+    return OK;
+}
+
 size_t port_capsule_size(void)
 {
     return PAGE_SIZE;

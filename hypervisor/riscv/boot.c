@@ -12,6 +12,7 @@
 #include "entry.h"
 #include "faults.h"
 #include "features.h"
+#include "isa.h"
 #include "isolation.h"
 #include "log.h"
 #include "memory.h"
@@ -142,6 +143,18 @@ static void report_harts(void)
 static void print_banner(const char *text, size_t size)
 {
     port_serial_write(text, size);
+}
+
+/* What the harts have, without what its manifest takes away. */
+enum error port_capsule_admit(struct capsule *capsule)
+{
+    capsule->arch.isa = *platform_guest_extensions();
+    const char *wrong = isa_remove(&capsule->arch.isa, capsule->config.isa);
+    if (wrong == NULL)
+        return OK;
+    log_error("capsule %s: isa: '%.*s' is not '-' and an extension that can be left out",
+              capsule->config.name, (int)strcspn(wrong, " ,"), wrong);
+    return ERROR_BAD_IMAGE;
 }
 
 static void create_capsule(const struct capsule_config *config)

@@ -1,5 +1,6 @@
 /* Choosing between the back ends and applying one to a hart; see isolation.h. */
 #include "isolation.h"
+#include "boot_only.h"
 #include "csr.h"
 #include "guest_access.h"
 #include "lock.h"
@@ -16,7 +17,7 @@ static bool have_pmp, have_h, have_third_wall;
 static _Atomic uint64_t generations;     /* lives of capsules so far */
 static _Atomic uint64_t flushes_ordered; /* VMIDs are used again: old translations must go */
 
-void isolation_choose(const struct hart_features *common, bool force_pmp)
+BOOT_ONLY void isolation_choose(const struct hart_features *common, bool force_pmp)
 {
     have_h = common->h;
     have_pmp = common->pmp_entries >= 4 && common->pmp_granularity <= PAGE_SIZE;

@@ -86,18 +86,6 @@ void port_memory_close(void)
     isolation_close(port_hart());
 }
 
-/* What the harts have, without what its manifest takes away. */
-static enum error take_isa(struct capsule *capsule)
-{
-    capsule->arch.isa = *platform_guest_extensions();
-    const char *wrong = isa_remove(&capsule->arch.isa, capsule->config.isa);
-    if (wrong == NULL)
-        return OK;
-    log_error("capsule %s: isa: '%.*s' is not '-' and an extension that can be left out",
-              capsule->config.name, (int)strcspn(wrong, " ,"), wrong);
-    return ERROR_BAD_IMAGE;
-}
-
 size_t port_capsule_size(void)
 {
     return machine_size();
@@ -105,9 +93,7 @@ size_t port_capsule_size(void)
 
 enum error port_capsule_create(struct capsule *capsule, void *place)
 {
-    enum error error = take_isa(capsule);
-    if (error == OK)
-        error = isolation_create(capsule);
+    enum error error = isolation_create(capsule);
     if (error == OK)
         error = machine_create(capsule, place);
     return error;

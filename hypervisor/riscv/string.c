@@ -133,3 +133,19 @@ void *memmove(void *to, const void *from, size_t size)
         *--end = *--source;
     return to;
 }
+
+/* libgcc's takes a table of 256 bytes. The compiler calls it where a hart has no such instruction;
+ * the value is never 0. */
+int __ctzdi2(unsigned long value);
+int __ctzdi2(unsigned long value)
+{
+    int zeros = 0;
+
+    for (int step = 32; step > 0; step /= 2) {
+        if (value << (64 - step) != 0)
+            continue;
+        value >>= step;
+        zeros += step;
+    }
+    return zeros;
+}

@@ -59,9 +59,9 @@ comma := ,
 
 test_seed_SOURCES := hypervisor/riscv/seed.c
 test_seed_CFLAGS := $(UNIT_RISCV)
-test_isa_SOURCES := hypervisor/riscv/isa.c
+test_isa_SOURCES := hypervisor/riscv/isa.c hypervisor/riscv/isa_read.c
 test_isa_CFLAGS := $(UNIT_RISCV)
-test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/platform_tree.c hypervisor/riscv/seed.c hypervisor/riscv/isa.c hypervisor/riscv/serial.c \
+test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/platform_tree.c hypervisor/riscv/seed.c hypervisor/riscv/isa.c hypervisor/riscv/isa_read.c hypervisor/riscv/serial.c \
 	$(wildcard hypervisor/drivers/*.c) hypervisor/core/memory.c hypervisor/core/lock.c \
 	hypervisor/core/error.c hypervisor/core/tree.c hypervisor/hosted/log.c $(UNIT_FDT)
 test_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
@@ -84,7 +84,7 @@ test_console_service_SOURCES := $(filter-out %/main.c,$(wildcard services/consol
 test_console_service_CFLAGS := -iquote services/runtime
 
 # The guest's machine, on its own headers and with fakes of everything outside it.
-MACHINE_SOURCES := hypervisor/core/trace.c hypervisor/riscv/seed.c hypervisor/riscv/decode.c $(wildcard hypervisor/riscv/machine/*.c) hypervisor/riscv/isa.c tests/unit/machine_fakes.c $(UNIT_FDT)
+MACHINE_SOURCES := hypervisor/core/trace.c hypervisor/riscv/seed.c hypervisor/riscv/decode.c $(wildcard hypervisor/riscv/machine/*.c) hypervisor/riscv/isa.c hypervisor/riscv/isa_read.c tests/unit/machine_fakes.c $(UNIT_FDT)
 MACHINE_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
 test_machine_SOURCES := $(MACHINE_SOURCES)
 test_machine_CFLAGS := $(MACHINE_CFLAGS)
@@ -102,7 +102,7 @@ test_decode_SOURCES := hypervisor/riscv/decode.c
 test_decode_CFLAGS := -iquote hypervisor/riscv
 
 # The whole life of capsules on simulated harts.
-UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched wake trace cap placement capsule loader kernel memory lock pqueue error console service ring log) \
+UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched wake trace cap placement placement_admit capsule loader kernel memory lock pqueue error console service ring log) \
 	hypervisor/hosted/port.c tests/unit/simulation.c
 test_sched_SOURCES := $(UNIT_LIFE)
 test_sched_LIBS := -lpthread

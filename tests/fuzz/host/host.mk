@@ -32,7 +32,7 @@ fuzz_image_RUNS := 1500
 fuzz_kernel_SOURCES := $(FUZZ_HOST_PLAN)
 fuzz_kernel_RUNS := 200000
 
-fuzz_isa_SOURCES := hypervisor/riscv/isa.c
+fuzz_isa_SOURCES := hypervisor/riscv/isa.c hypervisor/riscv/isa_read.c
 fuzz_isa_CFLAGS := $(UNIT_RISCV)
 fuzz_isa_RUNS := 8000
 
