@@ -81,7 +81,7 @@ $(HV_BUILD)/image.o: hypervisor/riscv/image.S $(BUILD)/image.dmfs
 	$(call brief,AS,$<)$(RISCV_CC) $(RISCV_ARCH) -DDMFS_FILE='"$(BUILD)/image.dmfs"' -c -o $@ $<
 
 $(HV_BUILD)/boot_only.o: $(HV_BOOT)
-	$(call brief,LD,$@)$(RISCV_CC) $(RISCV_ARCH) -Os -flto=auto -msave-restore -ffunction-sections -fdata-sections -g -nostdlib \
+	$(call brief,LD,$@)$(RISCV_CC) $(RISCV_ARCH) -Os -flto=auto -ffunction-sections -fdata-sections -g -nostdlib \
 		-r $(if $(filter gcc,$(TOOLCHAIN)),-flinker-output=nolto-rel) -o $@ $(HV_BOOT)
 	@$(RISCV_OBJCOPY) --wildcard --localize-symbol='fdt_*' --prefix-alloc-sections=.boot $@
 

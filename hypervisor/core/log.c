@@ -52,24 +52,28 @@ static void make_room(size_t size)
     keep_shown_in_ring();
 }
 
-/* Shows the text from `shown` on, line by line. */
+/* Shows the text from `shown` on, line by line. One may go on at the ring's start. */
 static void show(void)
 {
     uint32_t head = atomic_load_explicit(&ring.head, memory_order_relaxed);
-    char line[LINE_MAX];
-    size_t length = 0;
+    bool in_line = false;
 
-    for (; shown != head; shown++) {
-        char byte = (char)text[shown & (LOG_SIZE - 1)];
+    while (shown != head) {
+        uint32_t place = shown & (LOG_SIZE - 1), size = LOG_SIZE - place;
 
-        if (byte != '\n') {
-            line[length++] = byte;
-            continue;
-        }
-        port_serial_write(RED, sizeof(RED) - 1);
-        port_serial_write(line, length);
-        port_serial_write(PLAIN "\r\n", sizeof(PLAIN "\r\n") - 1);
-        length = 0;
+        if (size > head - shown)
+            size = head - shown;
+        const uint8_t *newline = memchr(text + place, '\n', size);
+
+        if (newline)
+            size = (uint32_t)(newline - (text + place));
+        if (!in_line)
+            port_serial_write(RED, sizeof(RED) - 1);
+        port_serial_write((const char *)text + place, size);
+        if (newline)
+            port_serial_write(PLAIN "\r\n", sizeof(PLAIN "\r\n") - 1);
+        in_line = !newline;
+        shown += size + !in_line;
     }
 }
 

@@ -43,11 +43,6 @@ static const struct fdt_property *property_at(const struct tree_index *index, in
     return (const void *)(index->tags + offset);
 }
 
-static const char *name_of(const struct tree_index *index, const struct fdt_property *property)
-{
-    return index->names + fdt32_ld(&property->nameoff);
-}
-
 /* Notes a property of the last node; false when there is no room. */
 static bool note_property(struct tree_index *to, int offset)
 {
@@ -56,11 +51,13 @@ static bool note_property(struct tree_index *to, int offset)
 
     if (to->property_count == TREE_PROPERTIES)
         return false;
-    to->properties[to->property_count++] = offset;
+    struct tree_place place = {offset, (int)fdt32_ld(&property->nameoff)};
+
+    to->properties[to->property_count++] = place;
     node->properties++;
     /* 2.3.3, and the name that it had before. */
     if (fdt32_ld(&property->len) == 4) {
-        const char *name = name_of(to, property);
+        const char *name = to->names + place.name;
 
         if (!strcmp(name, "phandle") || (!node->phandle && !strcmp(name, "linux,phandle")))
             node->phandle = fdt32_ld((const fdt32_t *)property->data);
@@ -244,11 +241,12 @@ const void *tree_property(const void *fdt, int node, const char *name, int *leng
     if (!here)
         return fdt_getprop(fdt, node, name, length);
     for (unsigned i = 0; i < here->properties; i++) {
-        const struct fdt_property *property =
-            property_at(known, known->properties[here->first_property + i]);
-        const char *found = name_of(known, property);
+        const struct tree_place *place = &known->properties[here->first_property + i];
+        const char *found = known->names + place->name;
 
         if (*found == *name && !strcmp(found, name)) {
+            const struct fdt_property *property = property_at(known, place->property);
+
             *length = (int)fdt32_ld(&property->len);
             return property->data;
         }

@@ -31,7 +31,9 @@ struct tree_index {
         int16_t above;    /* the index of the node above; negative for the root */
         uint16_t first_property, properties;
     } nodes[TREE_NODES];
-    int properties[TREE_PROPERTIES];
+    struct tree_place {
+        int property, name; /* in its blocks */
+    } properties[TREE_PROPERTIES];
 };
 
 /* What is wrong with a tree that may take `limit` bytes; NULL: nothing that keeps libfdt from

@@ -17,8 +17,8 @@
 struct serial_driver {
     const char *const *compatible; /* ends with NULL */
     bool (*probe)(const void *fdt, int node);
-    bool (*put)(char character);    /* false when there is no room now */
-    int (*get)(void);               /* -1 when nothing has come */
+    size_t (*put)(const char *bytes, size_t count); /* takes as many as there is room for now */
+    int (*get)(void);                               /* -1 when nothing has come */
     void (*enable_interrupt)(void); /* on received characters; NULL if it has none */
 };
 

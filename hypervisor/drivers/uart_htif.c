@@ -65,13 +65,13 @@ static void take_answer(void)
     asked = false;
 }
 
-static bool put(char character)
+static size_t put(const char *bytes, size_t count)
 {
     take_answer();
-    if (mmio_read(to, 8))
-        return false;
-    mmio_write(to, 8, CONSOLE_PUT | (uint8_t)character);
-    return true;
+    if (count == 0 || mmio_read(to, 8))
+        return 0;
+    mmio_write(to, 8, CONSOLE_PUT | (uint8_t)*bytes);
+    return 1;
 }
 
 static int get(void)

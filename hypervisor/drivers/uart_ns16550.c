@@ -13,7 +13,8 @@
 #define DLL 0 /* divisor latch, while LCR.DLAB is set */
 #define IER 1
 #define DLM 1
-#define FCR 2
+#define FCR 2 /* write */
+#define IIR 2 /* read */
 #define LCR 3
 #define MCR 4
 #define LSR 5
@@ -21,15 +22,18 @@
 #define IER_RECEIVED   0x01
 #define FCR_ENABLE     0x01
 #define FCR_CLEAR_BOTH 0x06
+#define IIR_FIFO       0xc0 /* both, when there are FIFOs that work and are in use */
 #define LCR_8N1        0x03
 #define LCR_DLAB       0x80
 #define MCR_DTR_RTS    0x03
 #define MCR_OUT2       0x08 /* on PC-like wiring it lets the interrupt line out */
 #define LSR_RECEIVED   0x01
-#define LSR_ROOM       0x20
+#define LSR_ROOM       0x20 /* with FIFOs, that all is sent */
+#define FIFO_DEPTH     16
 
 static uint64_t base;
 static uint32_t shift, width;
+static size_t depth; /* how many characters there is room for where there is room */
 
 static uint8_t read(unsigned reg)
 {
@@ -81,16 +85,20 @@ BOOT_ONLY static bool probe(const void *fdt, int node)
         set_baud_rate(clock, speed);
     write(LCR, LCR_8N1);
     write(FCR, FCR_ENABLE | FCR_CLEAR_BOTH);
+    depth = (read(IIR) & IIR_FIFO) == IIR_FIFO ? FIFO_DEPTH : 1;
     write(MCR, MCR_DTR_RTS | MCR_OUT2);
     return true;
 }
 
-static bool put(char character)
+static size_t put(const char *bytes, size_t count)
 {
     if (!(read(LSR) & LSR_ROOM))
-        return false;
-    write(THR, character);
-    return true;
+        return 0;
+    if (count > depth)
+        count = depth;
+    for (size_t i = 0; i < count; i++)
+        write(THR, bytes[i]);
+    return count;
 }
 
 static int get(void)

@@ -37,12 +37,12 @@ BOOT_ONLY static bool probe(const void *fdt, int node)
     return true;
 }
 
-static bool put(char character)
+static size_t put(const char *bytes, size_t count)
 {
-    if (mmio_read32(base + TXDATA) & TXDATA_FULL)
-        return false;
-    mmio_write32(base + TXDATA, (uint8_t)character);
-    return true;
+    if (count == 0 || mmio_read32(base + TXDATA) & TXDATA_FULL)
+        return 0;
+    mmio_write32(base + TXDATA, (uint8_t)*bytes);
+    return 1;
 }
 
 static int get(void)

@@ -166,20 +166,20 @@ bool isa_has(const struct isa *isa, const char *name)
 }
 
 /* Appends, or leaves out what does not fit as a whole. */
-static size_t append(char *to, size_t used, size_t size, const char *before, const char *name)
+static size_t append(char *to, size_t used, size_t size, bool apart, const char *name)
 {
-    size_t head = strlen(before), length = strlen(name);
+    size_t length = strlen(name);
 
-    if (used + head + length + 1 > size)
+    if (used + apart + length + 1 > size)
         return used;
-    memcpy(to + used, before, head);
-    memcpy(to + used + head, name, length + 1);
-    return used + head + length;
+    to[used] = '_';
+    memcpy(to + used + apart, name, length + 1);
+    return used + apart + length;
 }
 
 void isa_format(const struct isa *isa, struct machine_isa *text)
 {
-    size_t base = append(text->base, 0, sizeof text->base, "", "rv64"), list = 0;
+    size_t base = append(text->base, 0, sizeof text->base, false, "rv64"), list = 0;
 
     memset(text->extensions, 0, sizeof text->extensions);
     for (size_t place = 0; place < isa_count; place++) {
@@ -187,8 +187,8 @@ void isa_format(const struct isa *isa, struct machine_isa *text)
 
         if (!isa_has_place(isa, place))
             continue;
-        base = append(text->base, base, sizeof text->base, name[1] ? "_" : "", name);
-        size_t end = append(text->extensions, list, sizeof text->extensions - 1, "", name);
+        base = append(text->base, base, sizeof text->base, name[1] != '\0', name);
+        size_t end = append(text->extensions, list, sizeof text->extensions - 1, false, name);
 
         list = end == list ? list : end + 1; /* keeps the NUL */
     }

@@ -67,21 +67,26 @@ static bool is_dead(void)
 }
 #endif
 
-static void put(char character)
+/* How many of them are done with: the next is, too, if it is lost. */
+static size_t put(const char *bytes, size_t count)
 {
-    while (is_dead() || !driver->put(character)) {
-        if (patience == 0)
-            return; /* lost */
-        patience--;
-        port_relax();
+    size_t taken = is_dead() ? 0 : driver->put(bytes, count);
+
+    if (taken > 0) {
+        patience = patience < PATIENCE - PATIENCE_EARNED ? patience + PATIENCE_EARNED : PATIENCE;
+        return taken;
     }
-    patience = patience < PATIENCE - PATIENCE_EARNED ? patience + PATIENCE_EARNED : PATIENCE;
+    if (patience == 0)
+        return 1;
+    patience--;
+    port_relax();
+    return 0;
 }
 
 static void write(const char *bytes, size_t count)
 {
-    for (size_t i = 0; driver && i < count; i++)
-        put(bytes[i]);
+    for (size_t done; driver && count > 0; bytes += done, count -= done)
+        done = put(bytes, count);
 }
 
 void port_serial_write(const char *bytes, size_t count)

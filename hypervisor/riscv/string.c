@@ -104,6 +104,12 @@ static void copy(uint8_t *at, const uint8_t *source, size_t size)
         for (; size >= (size_t)WORD; size -= WORD, at += WORD, source += WORD)
             *(word *)(void *)at = *(const word *)(const void *)source;
     }
+    for (; size >= 4; size -= 4, at += 4, source += 4) {
+        at[0] = source[0];
+        at[1] = source[1];
+        at[2] = source[2];
+        at[3] = source[3];
+    }
     for (; size > 0; size--)
         *at++ = *source++;
 }

@@ -182,6 +182,21 @@ static void test_shown_text_makes_room(void **state)
     assert_false(shown);
 }
 
+/* Also those that go on at the ring's start. */
+static void test_every_line_is_shown_whole(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        char expected[64];
+
+        hosted_reset();
+        hosted_hart = &hart;
+        log_write("event %u.", i);
+        snprintf(expected, sizeof(expected), "\033[31m[    0.000000] event %u.\033[0m\r\n", i);
+        assert_string_equal(hosted_serial_output, expected);
+    }
+}
+
 static void test_long_line_is_cut(void **state)
 {
     char name[1000];
@@ -247,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_was_read_is_not_shown_again, setup),
         cmocka_unit_test_setup(test_oldest_lines_make_room, setup),
         cmocka_unit_test_setup(test_shown_text_makes_room, setup),
+        cmocka_unit_test_setup(test_every_line_is_shown_whole, setup),
         cmocka_unit_test_setup(test_long_line_is_cut, setup),
         cmocka_unit_test_setup(test_control_characters_are_defused, setup),
         cmocka_unit_test_setup(test_reader_is_told_without_locks_below, setup),

@@ -395,9 +395,9 @@ static unsigned status_reads;
 
 static uint64_t read_uart(uint64_t address, unsigned size, uint64_t value)
 {
-    assert_int_equal(size, 4);
     if (address != SERIAL + 5 * 4)
         return value;
+    assert_int_equal(size, 4);
     status_reads++;
     return uart_status;
 }
@@ -421,6 +421,26 @@ static void test_board_serial(void **state)
     mmio_write(SERIAL, 4, 'q');
     assert_int_equal(port_serial_read(bytes, 8), 8);
     assert_memory_equal(bytes, "qqqqqqqq", 8);
+}
+
+static uint64_t read_uart_with_fifos(uint64_t address, unsigned size, uint64_t value)
+{
+    return address == SERIAL + 2 * 4 ? 0xc1 : read_uart(address, size, value);
+}
+
+static void test_a_serial_port_with_fifos_is_filled(void **state)
+{
+    (void)state;
+    uart_status = 0x60;
+    on_read = read_uart_with_fifos;
+    start("board");
+    status_reads = 0;
+    port_serial_write("sixteen of these, then sixteen, then nine", 41);
+    assert_int_equal(status_reads, 3);
+    assert_int_equal(written(SERIAL), 'e');
+    uart_status = 0; /* something is still being sent */
+    port_serial_write("lost", 4);
+    assert_int_equal(written(SERIAL), 'e');
 }
 
 static void test_a_jammed_port_does_not_hold_anybody_up(void **state)
@@ -545,6 +565,7 @@ int main(void)
         cmocka_unit_test_setup(test_board_block_sizes_differ, snapshot_setup),
         cmocka_unit_test_setup(test_board_interrupts, snapshot_setup),
         cmocka_unit_test_setup(test_board_serial, snapshot_setup),
+        cmocka_unit_test_setup(test_a_serial_port_with_fifos_is_filled, snapshot_setup),
         cmocka_unit_test_setup(test_a_jammed_port_does_not_hold_anybody_up, snapshot_setup),
         cmocka_unit_test_setup(test_what_is_no_tree, snapshot_setup),
         cmocka_unit_test_setup(test_a_timebase_that_cannot_be, snapshot_setup),

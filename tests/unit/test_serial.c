@@ -23,13 +23,13 @@ static bool probe(const void *fdt, int node)
     return true;
 }
 
-static bool put(char character)
+static size_t put(const char *bytes, size_t count)
 {
     looks++;
-    if (room_every == 0 || looks % room_every != 0)
-        return false;
-    sent[sent_count++ % sizeof sent] = character;
-    return true;
+    if (count == 0 || room_every == 0 || looks % room_every != 0)
+        return 0;
+    sent[sent_count++ % sizeof sent] = *bytes;
+    return 1;
 }
 
 static int get(void)

@@ -51,9 +51,13 @@ static void begin(struct writer *writer, const char *name)
 
 static void begin_at(struct writer *writer, const char *name, uint64_t address)
 {
-    char full[NODE_NAME_MAX];
-    snprintf(full, sizeof full, "%s@%lx", name, (unsigned long)address);
-    begin(writer, full);
+    char full[NODE_NAME_MAX] = "", *at = full + sizeof full - 1;
+    size_t length = strlen(name);
+    do
+        *--at = "0123456789abcdef"[address % 16];
+    while (address /= 16);
+    *--at = '@';
+    begin(writer, memcpy(at - length, name, length));
 }
 
 static void end(struct writer *writer)
