@@ -57,14 +57,14 @@ $(HV_BUILD)/%.o: hypervisor/%.S hypervisor/hypervisor.mk $(BUILD)/config/compile
 $(HV_BUILD)/riscv/string.o: HV_CFLAGS += -O2 -fno-builtin -fno-lto
 
 # For speed whatever the rest is built for.
-$(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched core/wake $(addprefix riscv/,fast fast_access fast_instruction fpu interrupt isolation run translate world \
+$(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched core/wake drivers/uart_ns16550 $(addprefix riscv/,fast fast_access fast_instruction fpu interrupt isolation run translate world \
 	machine/machine machine/plic machine/uart)): HV_CFLAGS += -O2
 
 # The one file with FP instructions; it is called only on harts that have them.
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 
 # Stepping from tag to tag is most of the work with a tree.
-$(HV_BUILD)/libfdt/%.o $(HV_BUILD)/libfdt_write/%.o: HV_THIRD_PARTY_CFLAGS += -O2
+$(HV_BUILD)/libfdt/%.o $(HV_BUILD)/libfdt_write/%.o: HV_THIRD_PARTY_CFLAGS += -O2 -fno-inline-small-functions
 $(HV_BUILD)/core/tree.o: HV_CFLAGS += -O2
 $(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp hypervisor/hypervisor.mk $(BUILD)/config/compile
 	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \

@@ -49,7 +49,7 @@ class Failure(Exception):
 def symbol(elf, name):
     """Its address."""
     table = subprocess.run(["readelf", "-sW", elf], capture_output=True, text=True, check=True).stdout
-    found = re.search(rf"^ *\d+: (\w+) .* {name}$", table, re.MULTILINE)
+    found = re.search(rf"^ *\d+: (\w+) .* {name}(\.lto_priv\.\d+)?$", table, re.MULTILINE)
     if not found:
         raise Failure(f"{elf} has no symbol {name}")
     return int(found[1], 16)
