@@ -140,18 +140,22 @@ void *memmove(void *to, const void *from, size_t size)
     return to;
 }
 
-/* libgcc's takes a table of 256 bytes. The compiler calls it where a hart has no such instruction;
- * the value is never 0. */
+/*
+ * The number of zeros below the lowest one, which the compiler calls where harts need not have an
+ * instruction for it; the value is never 0. libgcc's is slower and has a table of 256 bytes. Each
+ * six bits in a row of the product's factor differ from all others (a de Bruijn sequence), so the
+ * six at the top of the product tell by how much it was shifted.
+ */
+#define DE_BRUIJN 0x03f79d71b4cb0a89UL
+
 int __ctzdi2(unsigned long value);
 int __ctzdi2(unsigned long value)
 {
-    int zeros = 0;
+    static const uint8_t shifts[64] = {
+        0,  1,  48, 2,  57, 49, 28, 3,  61, 58, 50, 42, 38, 29, 17, 4,  62, 55, 59, 36, 53, 51,
+        43, 22, 45, 39, 33, 30, 24, 18, 12, 5,  63, 47, 56, 27, 60, 41, 37, 16, 54, 35, 52, 21,
+        44, 32, 23, 11, 46, 26, 40, 15, 34, 20, 31, 10, 25, 14, 19, 9,  13, 8,  7,  6,
+    };
 
-    for (int step = 32; step > 0; step /= 2) {
-        if (value << (64 - step) != 0)
-            continue;
-        value >>= step;
-        zeros += step;
-    }
-    return zeros;
+    return shifts[(value & -value) * DE_BRUIJN >> 58];
 }

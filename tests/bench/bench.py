@@ -122,13 +122,14 @@ class Bench:
             return {"ram_bytes": {"mean": int(size[1]) << 10}} if size else {}
         _, owned = self.run(system, "stay", until="BENCH first_instruction", then=self.hypervisor_owned)
         image = (self.folder / "image.dmfs").stat().st_size
-        return {"text_bytes": {"mean": self.text_size()},
+        return {"text_bytes": {"mean": self.text_size(r"\.entry|\.text|\.rodata|\.boot")},
+                "text_kept_bytes": {"mean": self.text_size(r"\.entry|\.text|\.rodata")},
                 "ram_bytes": {"mean": owned - (image + 4095) // 4096 * 4096}}
 
-    def text_size(self):
-        """Code and constants."""
+    def text_size(self, names):
+        """Bytes in these sections: code and constants."""
         sections = subprocess.run(["readelf", "-SW", self.hypervisor], capture_output=True, text=True, check=True).stdout
-        sizes = re.findall(r" (\.entry|\.text|\.rodata|\.boot) +PROGBITS +\w+ \w+ (\w+)", sections)
+        sizes = re.findall(rf" ({names}) +PROGBITS +\w+ \w+ (\w+)", sections)
         return sum(int(size, 16) for _, size in sizes)
 
     def hypervisor_owned(self):
