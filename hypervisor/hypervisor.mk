@@ -29,21 +29,28 @@ HV_THIRD_PARTY := $(BUILD)/third_party/dtc/.stamp $(BUILD)/third_party/zlib/.sta
 HV_BOOT := $(patsubst %,$(HV_BUILD)/%.o,core/dmfs core/dmfs_capsules core/placement_admit core/tree \
 	drivers/devicetree riscv/boot riscv/features riscv/isa_read riscv/platform_tree $(addprefix libfdt/,$(HV_FDT_READER)) zlib/crc32)
 
+# What runs seldom: when capsules start and end, for people who ask, for devices that nobody waits for.
+HV_SELDOM := $(patsubst %,$(HV_BUILD)/%.o,core/kernel core/loader core/memory core/service \
+	drivers/aplic drivers/imsic drivers/plic riscv/bug riscv/gstage riscv/isa riscv/protect riscv/seed riscv/start \
+	$(addprefix riscv/machine/,flash rtc sbi_console sbi_dbcn sbi_legacy sbi_susp))
+
 HV_OBJECTS := $(patsubst hypervisor/%.c,$(HV_BUILD)/%.o,$(HV_SOURCES)) \
 	$(patsubst hypervisor/%.S,$(HV_BUILD)/%.o,$(HV_ASSEMBLY)) \
 	$(addprefix $(HV_BUILD)/,$(HV_FDT_READER:%=libfdt/%.o) $(HV_FDT_WRITER:%=libfdt_write/%.o) zlib/crc32.o)
 
 HV_INCLUDES := -Iinclude -Ihypervisor -Ihypervisor/core -Ihypervisor/riscv -Ihypervisor/riscv/machine \
 	-Ihypervisor/drivers -isystem $(HV_FDT) -isystem $(HV_ZLIB) $(PICOLIBC_CFLAGS)
+# gcc would align each string and array to 8 bytes.
+HV_ALIGN := $(if $(filter gcc,$(TOOLCHAIN)),-malign-data=natural)
 HV_CFLAGS := $(RISCV_ARCH) -std=gnu17 -ffreestanding -fno-common -fno-pic -ffunction-sections -fdata-sections \
-	-g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	$(HV_ALIGN) -g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-DHART_MAX=$(HARTS_MAX) -DHART_STACK_SIZE=$(HART_STACK_SIZE) \
 	$(if $(filter debug,$(QUALITY)),-O2 -DDEBUG,-Os -DNDEBUG -flto=auto)
 # What C leaves undefined becomes a breakpoint, which ends as any fault of the hypervisor does.
 HV_SANITIZE := $(if $(filter yes,$(SANITIZE)),-fsanitize=undefined $(if $(filter clang,$(TOOLCHAIN)),\
 	-fsanitize-trap=all,-fsanitize-undefined-trap-on-error))
 HV_THIRD_PARTY_CFLAGS := $(filter-out -W% -O2,$(HV_CFLAGS)) -Os -DZ_SOLO -DZ_U4=unsigned -DZ_TESTW=0
-HV_LDFLAGS := $(RISCV_ARCH) -Os -flto=auto -ffunction-sections -g -nostdlib -static -Wl,--gc-sections \
+HV_LDFLAGS := $(RISCV_ARCH) $(HV_ALIGN) -Os -flto=auto -ffunction-sections -g -nostdlib -static -Wl,--gc-sections \
 	-Wl,--defsym=vfprintf=__i_vfprintf \
 	-Wl,--defsym=LOAD_ADDRESS=$(LOAD_ADDRESS) -Wl,--defsym=HART_STACK_SIZE=$(HART_STACK_SIZE)
 
@@ -80,14 +87,21 @@ $(HV_BUILD)/zlib/%.o: $(BUILD)/third_party/zlib/.stamp hypervisor/hypervisor.mk 
 $(HV_BUILD)/image.o: hypervisor/riscv/image.S $(BUILD)/image.dmfs
 	$(call brief,AS,$<)$(RISCV_CC) $(RISCV_ARCH) -DDMFS_FILE='"$(BUILD)/image.dmfs"' -c -o $@ $<
 
+# A part that is linked by itself first.
+link_part = $(RISCV_CC) $(RISCV_ARCH) $(HV_ALIGN) -Os -flto=auto -ffunction-sections -fdata-sections -g -nostdlib \
+	-r $(if $(filter gcc,$(TOOLCHAIN)),-flinker-output=nolto-rel) -o $@ $^
+
 $(HV_BUILD)/boot_only.o: $(HV_BOOT)
-	$(call brief,LD,$@)$(RISCV_CC) $(RISCV_ARCH) -Os -flto=auto -ffunction-sections -fdata-sections -g -nostdlib \
-		-r $(if $(filter gcc,$(TOOLCHAIN)),-flinker-output=nolto-rel) -o $@ $(HV_BOOT)
+	$(call brief,LD,$@)$(link_part)
 	@$(RISCV_OBJCOPY) --wildcard --localize-symbol='fdt_*' --prefix-alloc-sections=.boot $@
+
+# Registers are saved by calls, which is slower and shorter.
+$(HV_BUILD)/seldom.o: $(HV_SELDOM)
+	$(call brief,LD,$@)$(link_part) -msave-restore
 
 # lld cannot check references between sections; the build with gcc does.
 HV_SCRIPTS := $(if $(filter gcc,$(TOOLCHAIN)),-T hypervisor/riscv/boot_only.ld) -T hypervisor/riscv/hypervisor.ld
-HV_LINKED := $(filter-out $(HV_BOOT),$(HV_OBJECTS)) $(HV_BUILD)/boot_only.o $(HV_BUILD)/image.o
+HV_LINKED := $(filter-out $(HV_BOOT) $(HV_SELDOM),$(HV_OBJECTS)) $(addprefix $(HV_BUILD)/,boot_only.o seldom.o image.o)
 $(BUILD)/diosix.elf: $(HV_LINKED) hypervisor/riscv/hypervisor.ld hypervisor/riscv/boot_only.ld
 	$(call brief,LD,$@)$(RISCV_CC) $(HV_LDFLAGS) $(HV_SCRIPTS) -o $@ $(HV_LINKED) $(PICOLIBC_LIBC) $(RISCV_LIBGCC)
 
