@@ -85,7 +85,7 @@ void tree_moved(const void *fdt)
 
 /* A node that was noted in part is not in the index. Properties behind a node's children are none
  * (Devicetree 0.4, 5.4.2). */
-__attribute__((flatten)) void tree_remember(const void *fdt, struct tree_index *to)
+__attribute__((flatten)) void tree_remember(const void *fdt, struct tree_index *restrict to)
 {
     int above = -1, next;
     uint32_t tag;
@@ -115,6 +115,13 @@ void tree_forget(void)
     known = NULL;
 }
 
+/* A node that is to be asked about. */
+static int found(const struct tree_node *here)
+{
+    known->last = (uint16_t)(here - known->nodes);
+    return here->node;
+}
+
 /* Nodes are in the order of their offsets. */
 static const struct tree_node *search(int node)
 {
@@ -123,10 +130,8 @@ static const struct tree_node *search(int node)
     while (low < high) {
         unsigned middle = low + (high - low) / 2;
 
-        if (known->nodes[middle].node == node) {
-            known->last = (uint16_t)middle;
+        if (known->nodes[middle].node == node)
             return &known->nodes[middle];
-        }
         if (known->nodes[middle].node < node)
             low = middle + 1;
         else
@@ -141,7 +146,11 @@ static const struct tree_node *find(const void *fdt, int node)
         return NULL;
     if (known->last < known->node_count && known->nodes[known->last].node == node)
         return &known->nodes[known->last];
-    return search(node);
+    const struct tree_node *here = search(node);
+
+    if (here)
+        found(here);
+    return here;
 }
 
 static bool is_whole(const void *fdt)
@@ -156,7 +165,7 @@ int tree_next(const void *fdt, int node)
     const struct tree_node *here = find(fdt, node);
 
     if (here && here + 1 < known->nodes + known->node_count)
-        return here[1].node;
+        return found(here + 1);
     return here && known->whole ? -1 : fdt_next_node(fdt, node, NULL);
 }
 
@@ -165,7 +174,7 @@ int tree_parent(const void *fdt, int node)
     const struct tree_node *here = find(fdt, node);
 
     if (here)
-        return here->above < 0 ? -1 : known->nodes[here->above].node;
+        return here->above < 0 ? -1 : found(&known->nodes[here->above]);
     return fdt_parent_offset(fdt, node);
 }
 
@@ -179,7 +188,7 @@ int tree_child(const void *fdt, int node, int last)
 
     for (here++; here < known->nodes + known->node_count && here->above >= above; here++) {
         if (here->above == above)
-            return here->node;
+            return found(here);
     }
     return -1;
 }
@@ -229,7 +238,7 @@ int tree_by_phandle(const void *fdt, uint32_t phandle)
 {
     for (unsigned i = 0; phandle && known && known->fdt == fdt && i < known->node_count; i++) {
         if (known->nodes[i].phandle == phandle)
-            return known->nodes[i].node;
+            return found(&known->nodes[i]);
     }
     return is_whole(fdt) ? -1 : fdt_node_offset_by_phandle(fdt, phandle);
 }

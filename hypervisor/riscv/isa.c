@@ -145,12 +145,12 @@ size_t isa_find_after(size_t last, const char *text, size_t length)
     char first = length > 0 ? isa_lower(text[0]) : '\0',
          second = length > 1 ? isa_lower(text[1]) : '\0';
 
-    for (size_t left = isa_count, place = last; left > 0; left--) {
-        place = place + 1 < isa_count ? place + 1 : 0;
-        const char *name = isa_table[place].name;
+    const struct extension *at = &isa_table[last], *end = &isa_table[isa_count];
 
-        if (name[0] == first && name[1] == second && isa_is_name(name, text, length))
-            return place;
+    for (size_t left = isa_count; left > 0; left--) {
+        at = at + 1 < end ? at + 1 : isa_table;
+        if (at->name[0] == first && at->name[1] == second && isa_is_name(at->name, text, length))
+            return (size_t)(at - isa_table);
     }
     return isa_count;
 }

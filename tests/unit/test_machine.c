@@ -336,6 +336,22 @@ static void test_tree_has_room_for_changes(void **state)
     free(copy);
 }
 
+/* Neither what was in the room before nor what libfdt put there on its way. */
+static void test_nothing_is_left_behind_the_tree(void **state)
+{
+    (void)state;
+    memset(tree, 0xaa, sizeof tree);
+    make_tree();
+    for (size_t i = fdt_off_dt_strings(tree) + fdt_size_dt_strings(tree); i < sizeof tree; i++)
+        assert_int_equal(tree[i], 0);
+    size_t least = fdt_totalsize(tree);
+    char *room = malloc(least);
+    assert_int_equal(machine_fdt(&fake.capsule, room, least, 0x80004000, 0x80005000), OK);
+    for (size_t i = fdt_off_dt_strings(room) + fdt_size_dt_strings(room); i < least; i++)
+        assert_int_equal(room[i], 0);
+    free(room);
+}
+
 /* Whatever the room, an error or a whole tree, and nothing behind the room. */
 static void test_tree_in_too_little_room(void **state)
 {
@@ -409,6 +425,7 @@ int main(void)
         TEST(test_tree_wires_the_plic),
         TEST(test_tree_without_initrd),
         TEST(test_tree_has_room_for_changes),
+        TEST(test_nothing_is_left_behind_the_tree),
         TEST(test_tree_in_too_little_room),
         TEST(test_tree_of_64_harts_fits),
         TEST(test_dtc_accepts_the_tree),

@@ -380,8 +380,12 @@ enum error machine_fdt(struct capsule *capsule, void *buffer, size_t size, uint6
         note(&writer, finish(buffer));
     if (writer.error != 0 || size - fdt_totalsize(buffer) < EDIT_ROOM)
         return ERROR_NO_MEMORY;
-    /* libfdt gathers the strings at the end of the buffer; nothing of that is the guest's. */
-    memset((char *)buffer + fdt_totalsize(buffer), 0, size - fdt_totalsize(buffer));
+    /* libfdt clears the buffer, and gathers the strings at its end: nothing of that is the guest's.
+     */
+    size_t strings = fdt_size_dt_strings(buffer), left = size - fdt_totalsize(buffer);
+    if (strings > left)
+        strings = left;
+    memset((char *)buffer + size - strings, 0, strings);
     fdt_set_totalsize(buffer, fdt_totalsize(buffer) + EDIT_ROOM);
     return OK;
 }
