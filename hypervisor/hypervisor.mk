@@ -71,7 +71,7 @@ $(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched core/wake drivers/uart_ns165
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 
 # Stepping from tag to tag is most of the work with a tree.
-$(HV_BUILD)/libfdt/%.o $(HV_BUILD)/libfdt_write/%.o: HV_THIRD_PARTY_CFLAGS += -O2 -fno-inline-small-functions
+$(HV_BUILD)/libfdt/%.o $(HV_BUILD)/libfdt_write/%.o: HV_THIRD_PARTY_CFLAGS += -O2 $(if $(filter gcc,$(TOOLCHAIN)),-fno-inline-small-functions)
 $(HV_BUILD)/core/tree.o: HV_CFLAGS += -O2 -fbuiltin
 $(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp hypervisor/hypervisor.mk $(BUILD)/config/compile
 	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \
@@ -81,7 +81,7 @@ $(HV_BUILD)/libfdt_write/%.o: $(BUILD)/third_party/dtc/.stamp hypervisor/hypervi
 		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(call fdt_assume,fdt_sw) $(HV_INCLUDES) -c -o $@ $(HV_FDT)/$*.c
 
 # Four bytes at once, with tables of 5 KiB that go after boot. Eight at once would take no fewer instructions.
-$(HV_BUILD)/zlib/%.o: HV_THIRD_PARTY_CFLAGS += -O2 -fpeel-loops -funroll-loops
+$(HV_BUILD)/zlib/%.o: HV_THIRD_PARTY_CFLAGS += -O2 -funroll-loops $(if $(filter gcc,$(TOOLCHAIN)),-fpeel-loops)
 $(HV_BUILD)/zlib/%.o: $(BUILD)/third_party/zlib/.stamp hypervisor/hypervisor.mk $(BUILD)/config/compile
 	$(call brief,CC,zlib/$*.c)mkdir -p $(@D) && \
 		$(RISCV_CC) $(HV_THIRD_PARTY_CFLAGS) $(HV_INCLUDES) -c -o $@ $(HV_ZLIB)/$*.c
