@@ -1,9 +1,9 @@
 # The hypervisor: $(BUILD)/diosix.elf, and $(BUILD)/diosix.bin for boot loaders that want it flat.
 
-# Where the machine's reset vector jumps to, the most harts, and a hart's stack.
+# Where the machine's reset vector jumps to, the most harts, and a hart's stack with its guard page.
 LOAD_ADDRESS ?= 0x80000000
 HARTS_MAX ?= 64
-HART_STACK_SIZE ?= 0x4000
+HART_STACK_SIZE ?= $(if $(filter debug,$(QUALITY)),0x4000,0x3000)
 
 HV_BUILD := $(BUILD)/hypervisor
 HV_SOURCES := $(wildcard hypervisor/core/*.c hypervisor/drivers/*.c hypervisor/riscv/*.c hypervisor/riscv/machine/*.c)

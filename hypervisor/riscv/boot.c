@@ -33,7 +33,7 @@
 #define LITTLE_MEMORY (1UL << 30) /* of a board whose programs take all above for free */
 
 extern char hypervisor_start[], hypervisor_end[], hypervisor_area_end[], dmfs_start[], dmfs_end[];
-extern char boot_stack_low[], boot_stack_high[];
+extern char first_stack_low[], first_stack_high[];
 extern _Atomic uint32_t boot_gate; /* open: harts[] is complete, come in */
 
 static void init_hart(struct hart *hart, uint64_t hart_id)
@@ -316,8 +316,8 @@ static void reserve_hypervisor(void)
 __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
 {
     init_hart(&boot_hart, hart_id);
-    boot_hart.arch.stack_low = (uintptr_t)boot_stack_low;
-    boot_hart.arch.stack_high = (uintptr_t)boot_stack_high;
+    boot_hart.arch.stack_low = (uintptr_t)first_stack_low;
+    boot_hart.arch.stack_high = (uintptr_t)first_stack_high;
     atomic_store(&boot_hart.arch.decided, 1);
     boot_hart_comes(&boot_hart);
     atomic_store(&boot_hart.online, true);
@@ -336,5 +336,5 @@ __attribute__((noreturn)) void boot_main(uint64_t hart_id, const void *fdt)
     settle_features();
     isolation_choose(&features_common, bootargs.force_pmp);
     start_capsules();
-    start_guests(memory_settle());
+    boot_leave(memory_settle());
 }

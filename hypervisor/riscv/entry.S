@@ -70,6 +70,11 @@ start:
     la sp, boot_stack_high
     call boot_main                 /* (hart id, device tree); does not return */
 
+    .globl boot_leave
+boot_leave:
+    ld sp, HART_STACK_HIGH(tp)
+    tail start_guests              /* does not return */
+
 secondary:
     la t0, boot_gate
 1:  .word 0x0100000f               /* pause (Zihintpause); a plain fence elsewhere */

@@ -17,6 +17,8 @@ extern struct hart boot_hart; /* the first */
 /* start.c, on the first hart: ends boot, gives back the memory of what was for boot alone if it
  * may, and lets all harts run guests. */
 __attribute__((noreturn)) void start_guests(bool may_give_back);
+/* entry.S: goes there on the hart's own stack instead of boot's, which is given back. */
+__attribute__((noreturn)) void boot_leave(bool may_give_back);
 
 /* bug.c, called from entry.S: a fault of our own; `in_trap`: in the handling of a trap, on a hart
  * with Smdbltrp, or an RNMI. And a fault in that. */
