@@ -70,8 +70,9 @@ $(patsubst %,$(HV_BUILD)/%.o,core/pqueue core/sched core/wake drivers/uart_ns165
 # The one file with FP instructions; it is called only on harts that have them.
 $(HV_BUILD)/riscv/fp.o: HV_CFLAGS := $(RISCV_ARCH_FP) -g
 
-# Stepping from tag to tag is most of the work with a tree.
-$(HV_BUILD)/libfdt/%.o $(HV_BUILD)/libfdt_write/%.o: HV_THIRD_PARTY_CFLAGS += -O2 $(if $(filter gcc,$(TOOLCHAIN)),-fno-inline-small-functions)
+# Stepping from tag to tag is most of the work with a tree. Copies of a few bytes are made in place here: what
+# guests may write to meanwhile is not copied so, for the compiler might read it twice.
+$(HV_BUILD)/libfdt/%.o $(HV_BUILD)/libfdt_write/%.o: HV_THIRD_PARTY_CFLAGS += -O2 -fbuiltin $(if $(filter gcc,$(TOOLCHAIN)),-fno-inline-small-functions)
 $(HV_BUILD)/core/tree.o: HV_CFLAGS += -O2 -fbuiltin
 $(HV_BUILD)/libfdt/%.o: $(BUILD)/third_party/dtc/.stamp hypervisor/hypervisor.mk $(BUILD)/config/compile
 	$(call brief,CC,libfdt/$*.c)mkdir -p $(@D) && \
