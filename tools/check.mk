@@ -42,7 +42,7 @@ check-clang: $(patsubst %.c,$(CHECK_BUILD)/%.passed,$(HV_SOURCES) $(wildcard ser
 
 $(CHECK_BUILD)/hypervisor/%.passed: hypervisor/%.c $(CHECK_HEADERS) $(HV_THIRD_PARTY)
 	$(call brief,ANALYSE,$<)mkdir -p $(@D) && $(CHECK_CLANG) \
-		$(filter-out -march=% -mabi=%,$(HV_CFLAGS)) $(HV_INCLUDES) $< && touch $@
+		$(filter-out -march=% -mabi=% -malign-data=%,$(HV_CFLAGS)) $(HV_INCLUDES) $< && touch $@
 
 $(CHECK_BUILD)/services/%.passed: services/%.c $(CHECK_HEADERS)
 	$(call brief,ANALYSE,$<)mkdir -p $(@D) && $(CHECK_CLANG) \
