@@ -184,12 +184,12 @@ BOOT_ONLY static bool route(unsigned source, uint32_t type, uint64_t hart_id)
 
     if (source < 1 || source > sources || (messages ? !page || forwarded : !idc))
         return false;
-    uint32_t index = messages ? index_of_page(page) : (uint32_t)((idc - base - IDC) / IDC_SIZE);
+    uint32_t index = page ? index_of_page(page) : (uint32_t)((idc - base - IDC) / IDC_SIZE);
 
     mmio_write32(base + SOURCECFG + 4 * source, mode_of(type));
     mmio_write32(base + TARGET + 4 * source,
-                 index << TARGET_HART | (messages ? IMSIC_FORWARDED : 1)); /* or the priority */
-    if (messages)
+                 index << TARGET_HART | (page ? IMSIC_FORWARDED : 1)); /* or the priority */
+    if (page)
         forwarded = source;
     else
         open_to(idc);
