@@ -1,7 +1,6 @@
 /*
  * See capsule.h. A start takes all that the capsule needs or nothing; what it takes, release()
- * gives back. Filling the RAM is cut into steps that the capsule's first vCPU is scheduled for, so
- * that a large guest's start or a guest that reboots all the time delays nobody else.
+ * gives back. What its RAM holds comes later (capsule_memory.c).
  */
 #include "boot_only.h"
 #include "capsule.h"
@@ -10,9 +9,7 @@
 #include "port.h"
 #include "sched.h"
 #include "service.h"
-#include <string.h>
 
-#define PREPARE_STEP   (1UL << 20)
 #define BACKOFF_FIRST  8  /* 1/8 second between reboots, doubled with each crash in a row */
 #define BACKOFF_MAX    6  /* doublings: up to 8 seconds */
 #define STABLE_SECONDS 10 /* a capsule that ran this long has not crashed in a row */
@@ -54,15 +51,6 @@ BOOT_ONLY enum error capsule_create(const struct capsule_config *config, struct 
     capsules[capsule_count++] = capsule;
     *result = capsule;
     return OK;
-}
-
-void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size)
-{
-    uint64_t offset = address.value - capsule->ram_base.value;
-    if (address.value < capsule->ram_base.value || offset > capsule->ram_size ||
-        size > capsule->ram_size - offset)
-        return NULL;
-    return hpa_pointer(hpa(capsule->ram_host.value + offset));
 }
 
 /* --- taking and giving back what a running capsule needs --- */
@@ -253,8 +241,9 @@ static enum error boot(struct capsule *capsule)
         log_error("capsule %s: %s", capsule->config.name, reason);
         return error;
     }
+    capsule_memory_reset(capsule);
     port_capsule_reset(capsule);
-    capsule->prepared = 0;
+    capsule->prepared = false;
     for (unsigned i = 0; i < capsule->vcpu_count; i++) {
         struct vcpu *vcpu = capsule->vcpus[i];
         port_vcpu_reset(vcpu, capsule->plan.entry, vcpu->id, capsule->plan.fdt.value);
@@ -266,81 +255,21 @@ static enum error boot(struct capsule *capsule)
     return OK;
 }
 
-/* --- the first state of its RAM --- */
+/* --- before it runs --- */
 
 bool capsule_is_prepared(const struct capsule *capsule)
 {
-    return capsule->prepared == capsule->ram_size;
+    return capsule->prepared;
 }
 
-/* Fills [from, to) with the part of the segment that lies there. */
-static void fill_segment(struct capsule *capsule, const struct load_segment *segment, uint64_t from,
-                         uint64_t to)
-{
-    uint64_t start = segment->start.value, end = start + segment->data_size;
-    if (start < from)
-        start = from;
-    if (end > to)
-        end = to;
-    if (start >= end)
-        return;
-    memcpy(capsule_memory(capsule, gpa(start), end - start),
-           (const char *)segment->data + (start - segment->start.value), end - start);
-}
-
-static void fill_zero(struct capsule *capsule, uint64_t from, uint64_t to)
-{
-    if (from < to)
-        memset(capsule_memory(capsule, gpa(from), to - from), 0, to - from);
-}
-
-/* Every byte of [from, to) is written once: from a segment, or zero. Segments are in order. */
-static void fill(struct capsule *capsule, uint64_t from, uint64_t to)
-{
-    uint64_t done = from;
-    for (unsigned i = 0; i < capsule->plan.count; i++) {
-        const struct load_segment *segment = &capsule->plan.segments[i];
-        uint64_t start = segment->start.value, end = start + segment->data_size;
-        if (end <= done || start >= to)
-            continue;
-        fill_zero(capsule, done, start);
-        fill_segment(capsule, segment, done, to);
-        done = end < to ? end : to;
-    }
-    fill_zero(capsule, done, to);
-}
-
-static void finish_preparing(struct capsule *capsule)
-{
-    const struct load_plan *plan = &capsule->plan;
-    void *fdt = capsule_memory(capsule, plan->fdt, plan->fdt_size);
-    enum error error =
-        port_capsule_fdt(capsule, fdt, plan->fdt_size, plan->initrd_start, plan->initrd_end);
-    if (error == OK)
-        return;
-    log_error("capsule %s: no device tree: %s", capsule->config.name, error_name(error));
-    capsule_stop(capsule);
-}
-
-/* Runs in the place of the capsule's first vCPU, so nothing else touches the capsule's RAM. */
+/* Runs in the place of the capsule's first vCPU, so nothing else does. */
 void capsule_prepare_step(struct vcpu *vcpu)
 {
     struct capsule *capsule = vcpu->capsule;
-    if (port_time() < capsule->restart_at) {
+    if (port_time() < capsule->restart_at)
         sched_block_current(vcpu, capsule->restart_at);
-        return;
-    }
-    if (!port_capsule_prepare(capsule))
-        return;
-    uint64_t from = capsule->ram_base.value + capsule->prepared;
-    uint64_t left = capsule->ram_size - capsule->prepared;
-    uint64_t step = left < PREPARE_STEP ? left : PREPARE_STEP;
-    port_memory_open(capsule);
-    fill(capsule, from, from + step);
-    if (step == left)
-        finish_preparing(capsule);
-    port_memory_close();
-    capsule->prepared += step;
+    else if (port_capsule_prepare(capsule))
+        capsule->prepared = true;
 }
 
 /* --- the life cycle --- */

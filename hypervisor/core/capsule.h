@@ -101,8 +101,8 @@ struct crash_record {
 
 struct capsule {
     struct capsule_arch arch;
-    int id;            /* also the owner of its pages in the memory map */
-    uint64_t prepared; /* bytes of RAM that are in their first state; all: it may run */
+    int id;        /* also the owner of its pages in the memory map */
+    bool prepared; /* it may run */
     /* Scheduler; LOCK_SCHED. */
     unsigned running;              /* vCPUs on harts */
     bool halted;                   /* none may be chosen */
@@ -118,6 +118,8 @@ struct capsule {
     struct gpa ram_base; /* as the guest sees it */
     struct hpa ram_host;
     uint64_t ram_size;
+    _Atomic uint64_t ram_low, ram_high; /* GPA: from the one to the other it is not filled */
+    _Atomic uint32_t ram_filling;       /* a hart is at it */
     struct load_plan plan;
     uint64_t restart_at; /* not before this time, after a crash */
     unsigned restarts, crashes_in_a_row;
@@ -151,14 +153,24 @@ void capsule_crash(struct vcpu *vcpu, const struct crash_record *record);
 
 /* Called by the scheduler, without locks, when a halted capsule's last vCPU has left its hart. */
 void capsule_quiescent(struct capsule *capsule);
-/* Is its memory ready to run? If not, one step of making it so is for the chosen vCPU's hart. */
+/* May its vCPUs run? If not, one step towards it is for the chosen vCPU's hart. */
 bool capsule_is_prepared(const struct capsule *capsule);
 void capsule_prepare_step(struct vcpu *vcpu);
 
-/* The one checked way to a capsule's memory: where `size` bytes at `address` are, or NULL when
- * any of them is outside its RAM. The memory is the guest's: read a value once. What is there may
- * be touched between port_memory_open() and port_memory_close(). */
+/* Is [address, address + size) all in the capsule's RAM? */
+bool capsule_has_memory(const struct capsule *capsule, struct gpa address, uint64_t size);
+/* The one checked way to that memory: where it is, or NULL when any of it is outside the RAM or not
+ * filled yet. It is the guest's: read a value once. What is there may be touched between
+ * port_memory_open() and port_memory_close(). */
 void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size);
+/* If any of it is RAM that is not filled, brings that one step nearer and returns true: what needed
+ * it is to be tried again. Takes as long as it takes to fill a megapage. The hart that handles an
+ * exit of the capsule's; no locks; its memory not open. */
+bool capsule_memory_fill(struct capsule *capsule, struct gpa address, uint64_t size);
+/* Is all of it? */
+bool capsule_memory_is_filled(const struct capsule *capsule);
+/* Nothing is, from here on. Nothing of the capsule runs. */
+void capsule_memory_reset(struct capsule *capsule);
 
 const char *capsule_state_name(enum capsule_state state);
 

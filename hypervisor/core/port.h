@@ -46,8 +46,11 @@ enum error port_capsule_admit(struct capsule *capsule);
 size_t port_capsule_size(void);
 enum error port_capsule_create(struct capsule *capsule, void *place);
 void port_capsule_destroy(struct capsule *capsule);
-/* Puts the virtual devices in their reset state. */
+/* Puts the virtual devices in their reset state, and the RAM out of the guest's reach. */
 void port_capsule_reset(struct capsule *capsule);
+/* Lets the guest reach its RAM from one address to another (GPA; megapages, or as far as RAM goes),
+ * which capsule_memory() gives already. Any hart; the guest may run on others. */
+void port_capsule_show(struct capsule *capsule, uint64_t from, uint64_t to);
 /* After that: a short step of filling memory that the machine has beside its RAM. True when there
  * is nothing left to fill. Nothing of the capsule runs. */
 bool port_capsule_prepare(struct capsule *capsule);

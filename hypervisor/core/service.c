@@ -131,10 +131,14 @@ static struct capsule *find_capsule(struct call *call, uint64_t id)
 }
 
 /* The caller's buffer, open until the end of the call. False and the error is set when it isn't all
- * in the caller's RAM. An empty one may be anywhere: nothing of it is touched. */
+ * in the caller's RAM, or the call is to be repeated when it is not yet. An empty one may be
+ * anywhere: nothing of it is touched. */
 static bool find_buffer(struct call *call, uint64_t address, uint64_t size, uint8_t **buffer)
 {
     *buffer = NULL;
+    call->again = capsule_memory_fill(call->caller, gpa(address), size);
+    if (call->again)
+        return false;
     if (size)
         *buffer = capsule_memory(call->caller, gpa(address), size);
     if (*buffer)

@@ -132,6 +132,14 @@ void port_capsule_destroy(struct capsule *capsule)
 void port_capsule_reset(struct capsule *capsule)
 {
     capsule->arch.resets++;
+    capsule->arch.shown = 0;
+}
+
+void port_capsule_show(struct capsule *capsule, uint64_t from, uint64_t to)
+{
+    capsule->arch.shown += to - from;
+    capsule->arch.shown_from = from;
+    capsule->arch.shown_to = to;
 }
 
 bool port_capsule_prepare(struct capsule *capsule)

@@ -55,8 +55,11 @@ static void put_loaded(struct vcpu *vcpu, const struct access_instruction *acces
                      access->sign_extend ? sign_extend(value, access->size) : value);
 }
 
+/* Or nothing, if its memory only had to be filled: it tries again. */
 static void give_fault(struct vcpu *vcpu, const struct guest_fault *fault)
 {
+    if (fault->again || isolation_memory_comes_at(vcpu, fault->tval))
+        return;
     vcpu_count_exit(vcpu, DIOSIX_EXIT_FAULT);
     inject_exception(vcpu, fault->cause, fault->tval);
 }
@@ -117,8 +120,9 @@ static bool may_write(struct vcpu *vcpu, const struct guest_fault *fault)
 {
     struct gpa address;
     bool read_only = fault->read_only;
+    bool again;
     if (vcpu->arch.cause == CAUSE_LOAD_GUEST_PAGE &&
-        !guest_translate(vcpu, vcpu->arch.tval, &address, &read_only))
+        !guest_translate(vcpu, vcpu->arch.tval, &address, &read_only, &again))
         return false;
     return !read_only;
 }
@@ -132,13 +136,15 @@ void emulate_access_fault(struct vcpu *vcpu)
 {
     struct gpa address;
     struct guest_fault fault;
+    if (isolation_memory_comes(vcpu))
+        return;
     if (is_fetch_fault(vcpu->arch.cause)) {
         fault = (struct guest_fault){.cause = CAUSE_INSTRUCTION_ACCESS, .tval = vcpu->arch.tval};
         give_fault(vcpu, &fault);
         return;
     }
     if (!isolation_fault_address(vcpu, &address, &fault) ||
-        capsule_memory(vcpu->capsule, address, 1) != NULL) {
+        capsule_has_memory(vcpu->capsule, address, 1)) {
         give_fault(vcpu, &fault);
         return;
     }

@@ -1,7 +1,7 @@
 /*
- * The G-stage page table of a capsule (Privileged 1.13, 21.5.1), Sv39x4: a root of four pages and,
- * where the RAM does not fill gigabytes, one page of megapages for each gigabyte. RAM is made once,
- * complete, and never changes while the capsule lives. Accessed and dirty bits are set from the
+ * The G-stage page table of a capsule (Privileged 1.13, 21.5.1), Sv39x4: a root of four pages and
+ * one page of megapages for each gigabyte. RAM is there as far as it has been filled; a gigabyte
+ * that is, and lies well, becomes one page. Accessed and dirty bits are set from the
  * start, so the hardware never writes to it. Every other address faults, and devices are emulated;
  * but for a capsule with flash there is one more page of megapages, for the gigabyte that it is in.
  * Each entry is written as a whole, so a walk at the same time finds the old or the new one.
@@ -24,11 +24,6 @@ static uint64_t entry(struct hpa address, uint64_t flags)
     return address.value / PAGE_SIZE << PTE_PPN_SHIFT | flags;
 }
 
-static bool whole_gigapage(uint64_t guest, uint64_t host, uint64_t left)
-{
-    return ((guest | host) & (GIGAPAGE_SIZE - 1)) == 0 && left >= GIGAPAGE_SIZE;
-}
-
 static uint64_t first_gigabyte(const struct capsule *capsule)
 {
     return capsule->ram_base.value / GIGAPAGE_SIZE;
@@ -40,23 +35,52 @@ static uint64_t gigabytes(const struct capsule *capsule)
     return align_up(end, GIGAPAGE_SIZE) / GIGAPAGE_SIZE - first_gigabyte(capsule);
 }
 
-static void map_ram(struct capsule *capsule, uint64_t *root, uint64_t *tables)
+static uint64_t *root_of(const struct capsule *capsule)
 {
-    uint64_t guest = capsule->ram_base.value, host = capsule->ram_host.value;
-    uint64_t left = capsule->ram_size;
-    while (left > 0) {
-        uint64_t gigabyte = guest / GIGAPAGE_SIZE, step = MEGAPAGE_SIZE;
-        if (whole_gigapage(guest, host, left)) {
-            root[gigabyte] = entry(hpa(host), LEAF);
-            step = GIGAPAGE_SIZE;
-        } else {
-            uint64_t *table = tables + (gigabyte - first_gigabyte(capsule)) * 512;
-            table[guest / MEGAPAGE_SIZE % 512] = entry(hpa(host), LEAF);
-            root[gigabyte] = entry(hpa_of(table), PTE_V);
-        }
-        guest += step;
-        host += step;
-        left -= step;
+    return hpa_pointer(capsule->arch.gstage_root);
+}
+
+/* Of a gigabyte with RAM. */
+static uint64_t *table_of(const struct capsule *capsule, uint64_t gigabyte)
+{
+    return root_of(capsule) +
+           (ROOT_SIZE + (gigabyte - first_gigabyte(capsule)) * PAGE_SIZE) / sizeof(uint64_t);
+}
+
+static void set_entry(uint64_t *slot, uint64_t value)
+{
+    __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+}
+
+static struct hpa host_of(const struct capsule *capsule, uint64_t guest)
+{
+    return hpa(capsule->ram_host.value + (guest - capsule->ram_base.value));
+}
+
+/* Can the gigabyte be one page? Such a page translates as its megapages did (12.2.1). */
+static bool is_whole(const struct capsule *capsule, uint64_t gigabyte)
+{
+    uint64_t start = gigabyte * GIGAPAGE_SIZE;
+    return capsule_memory(capsule, gpa(start), GIGAPAGE_SIZE) != NULL &&
+           host_of(capsule, start).value % GIGAPAGE_SIZE == 0;
+}
+
+void gstage_hide_ram(struct capsule *capsule)
+{
+    memset(root_of(capsule) + first_gigabyte(capsule), 0, gigabytes(capsule) * sizeof(uint64_t));
+    memset(table_of(capsule, first_gigabyte(capsule)), 0, gigabytes(capsule) * PAGE_SIZE);
+}
+
+void gstage_show_ram(struct capsule *capsule, uint64_t from, uint64_t to)
+{
+    uint64_t *root = root_of(capsule);
+    for (uint64_t guest = from; guest < to; guest += MEGAPAGE_SIZE) {
+        uint64_t gigabyte = guest / GIGAPAGE_SIZE, *table = table_of(capsule, gigabyte);
+        set_entry(&table[guest / MEGAPAGE_SIZE % 512], entry(host_of(capsule, guest), LEAF));
+        if (is_whole(capsule, gigabyte))
+            set_entry(&root[gigabyte], entry(host_of(capsule, gigabyte * GIGAPAGE_SIZE), LEAF));
+        else
+            set_entry(&root[gigabyte], entry(hpa_of(table), PTE_V));
     }
 }
 
@@ -87,7 +111,6 @@ enum error gstage_create(struct capsule *capsule)
     }
     ownership_set_tables(root, size, capsule->id, true);
     memset(hpa_pointer(root), 0, size);
-    map_ram(capsule, hpa_pointer(root), hpa_pointer(hpa(root.value + ROOT_SIZE)));
     capsule->arch.gstage_root = root;
     capsule->arch.gstage_pages = size;
     /* One VMID for each capsule; 0 stays unused. isolation_choose() saw that they suffice. */

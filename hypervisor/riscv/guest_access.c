@@ -1,24 +1,35 @@
 /* See guest_access.h; the accesses themselves are in entry.S. */
 #include "guest_access.h"
 #include "csr.h"
+#include "isolation.h"
+
+/* mtval2 as of a G-stage fault (Privileged 1.13, 21.4.5). */
+static bool memory_comes(struct vcpu *vcpu, const struct guest_fault *fault)
+{
+    return isolation_memory_comes_to(vcpu, gpa(csr_read(CSR_MTVAL2) << 2 | (fault->tval & 3)));
+}
 
 /* What the guest is to see of the fault that the hart has just reported. */
-static bool failed(struct guest_fault *fault)
+static bool failed(struct vcpu *vcpu, struct guest_fault *fault)
 {
     uint64_t cause = csr_read(CSR_MCAUSE);
-    fault->tval = csr_read(CSR_MTVAL);
+    *fault = (struct guest_fault){.cause = cause, .tval = csr_read(CSR_MTVAL)};
     switch (cause) {
     case CAUSE_INSTRUCTION_GUEST_PAGE:
         fault->cause = CAUSE_INSTRUCTION_ACCESS;
+        fault->again = memory_comes(vcpu, fault);
         break;
     case CAUSE_LOAD_GUEST_PAGE:
         fault->cause = CAUSE_LOAD_ACCESS;
+        fault->again = memory_comes(vcpu, fault);
         break;
     case CAUSE_STORE_GUEST_PAGE:
         fault->cause = CAUSE_STORE_ACCESS;
+        fault->again = memory_comes(vcpu, fault);
         break;
-    default:
-        fault->cause = cause;
+    default: /* QEMU 7.2 calls it a page fault, and tells the address all the same */
+        fault->again = vcpu->arch.virtual && csr_read(CSR_MTVAL2) != 0 && memory_comes(vcpu, fault);
+        break;
     }
     return false;
 }
@@ -30,7 +41,7 @@ bool guest_read(struct vcpu *vcpu, void *to, uint64_t virtual_address, size_t si
     for (size_t i = 0; i < size; i++) {
         uint64_t value;
         if (guest_load(virtual_address + i, 1, mstatus, &value) != 0)
-            return failed(fault);
+            return failed(vcpu, fault);
         ((uint8_t *)to)[i] = (uint8_t)value;
     }
     return true;
@@ -42,7 +53,7 @@ bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, 
     uint64_t mstatus = guest_rights(vcpu);
     for (size_t i = 0; i < size; i++)
         if (guest_store(virtual_address + i, 1, mstatus, ((const uint8_t *)from)[i]) != 0)
-            return failed(fault);
+            return failed(vcpu, fault);
     return true;
 }
 
@@ -58,7 +69,7 @@ bool guest_fetch(struct vcpu *vcpu, uint32_t *instruction, struct guest_fault *f
     }
     if (guest_load_instruction(vcpu->arch.x[0], guest_rights(vcpu) | STATUS_MXR, instruction) == 0)
         return true;
-    failed(fault);
+    failed(vcpu, fault);
     if (fault->cause == CAUSE_LOAD_ACCESS)
         fault->cause = CAUSE_INSTRUCTION_ACCESS;
     if (fault->cause == CAUSE_LOAD_PAGE)

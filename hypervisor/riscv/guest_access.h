@@ -17,6 +17,7 @@
 struct guest_fault {
     uint64_t cause, tval; /* what the guest should see; guest-page faults are access faults */
     bool read_only;       /* isolation_fault_address(): its page table forbids a store there */
+    bool again;           /* and it is to see none, but to try again */
 };
 
 /* entry.S: one access with `mstatus` in force for it. 0, or 1 after a fault, with mcause and mtval

@@ -50,6 +50,7 @@ struct hart_arch {
     struct capsule *open;    /* whose memory the hart reaches just now: isolation_open() */
     uint64_t isolation;      /* generation of the PMP and G-stage setting in the hart; 0 none */
     uint64_t gstage_flushes; /* how many of the flushes that all harts owe it has done */
+    uint64_t shows;          /* of RAM on a G-stage, that it has seen: isolation.c */
     struct vcpu *last_of_capsule[64]; /* by capsule: who left translations here; CAPSULE_MAX */
     uint64_t alarm; /* when it must look at capsules' clocks, in ticks: machine/rtc.c */
     uint64_t illegal_seen, burst_end; /* ticks: illegal.h */

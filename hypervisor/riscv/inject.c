@@ -44,7 +44,7 @@ static bool is_memory(const struct capsule *capsule, uint64_t address)
 {
     bool in_flash = capsule_has_flash(&capsule->config) &&
                     address - MACHINE_FLASH_BASE < CAPSULE_FLASH_MAX * MACHINE_FLASH_SIZE;
-    return in_flash || capsule_memory(capsule, gpa(address), 2) != NULL;
+    return in_flash || capsule_has_memory(capsule, gpa(address), 2);
 }
 
 /* A guest whose trap handler cannot be fetched would trap for ever; it is beyond help. With

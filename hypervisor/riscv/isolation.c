@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "port.h"
 #include "protect.h"
+#include "wall_check.h"
 
 extern char hypervisor_start[], hypervisor_area_end[];
 
@@ -16,6 +17,7 @@ static bool use_gstage;
 static bool have_pmp, have_h, have_third_wall;
 static _Atomic uint64_t generations;     /* lives of capsules so far */
 static _Atomic uint64_t flushes_ordered; /* VMIDs are used again: old translations must go */
+static _Atomic uint64_t shows;           /* times that a G-stage got RAM that it had not */
 
 BOOT_ONLY void isolation_choose(const struct hart_features *common, bool force_pmp)
 {
@@ -95,6 +97,26 @@ void isolation_destroy(struct capsule *capsule)
     atomic_fetch_add(&flushes_ordered, 1);
 }
 
+void isolation_hide_ram(struct capsule *capsule)
+{
+    if (use_gstage) {
+        gstage_hide_ram(capsule);
+        atomic_fetch_add(&flushes_ordered, 1);
+    }
+    begin_generation(capsule);
+}
+
+/* `pmp`: walls as they were give less, so a hart that has them needs no kick. */
+void isolation_show_ram(struct capsule *capsule, uint64_t from, uint64_t to)
+{
+    if (use_gstage) {
+        gstage_show_ram(capsule, from, to);
+        atomic_fetch_add(&shows, 1);
+    } else {
+        begin_generation(capsule);
+    }
+}
+
 /* The new generation makes harts where the capsule does not run now forget the old map when it next
  * does. */
 void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
@@ -109,11 +131,29 @@ void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, 
  * read and write, the guest may read (Smepmp 1.0, truth table). */
 #define SHARED PMP_W
 
+/* RAM that is not filled is hidden by PMP where there is no translation: a range for each side of
+ * the gap. The ends of the gap are read once each. */
+static void set_walls_around_gap(struct hart *hart, struct capsule *capsule)
+{
+    const unsigned all = PMP_R | PMP_W | PMP_X;
+    uint64_t base = capsule->ram_base.value, end = base + capsule->ram_size;
+    uint64_t low = atomic_load(&capsule->ram_low), high = atomic_load(&capsule->ram_high);
+    if (low >= high)
+        low = high = end; /* one range: no access may match two (3.7.1.3) */
+    struct pmp_range first = {capsule->ram_host, low - base, all};
+    struct pmp_range second = {hpa(capsule->ram_host.value + (high - base)), end - high, all};
+    pmp_set(hart->arch.pmp_fixed, &first, &second, &(struct pmp_range){0});
+}
+
 /* PMP lets through the capsule's RAM, its flash and, for the hardware's page walker, its G-stage
  * tables, which it may only read. What no entry matches is denied to all but machine mode (3.7.1).
  * Open, RAM and flash are machine mode's for a while. */
 static void set_walls(struct hart *hart, struct capsule *capsule, bool open)
 {
+    if (!use_gstage && !open) {
+        set_walls_around_gap(hart, capsule);
+        return;
+    }
     struct pmp_range ram = {capsule->ram_host, capsule->ram_size,
                             open ? SHARED : PMP_R | PMP_W | PMP_X};
     struct pmp_range tables = {capsule->arch.gstage_root, capsule->arch.gstage_pages,
@@ -198,24 +238,117 @@ void isolation_fence(void)
         hfence_gvma_all();
 }
 
+/* --- faults --- */
+
+/* An access may reach over an end of what is filled, and the hart may tell its start: PMP refuses
+ * what it matches in part (3.7.1.3). */
+#define LARGEST_ACCESS 16
+
+static bool fill_for(struct capsule *capsule, struct gpa address)
+{
+    return capsule_memory_fill(capsule, address, 1) ||
+           capsule_memory_fill(capsule, gpa(address.value + LARGEST_ACCESS - 1), 1);
+}
+
+/* 21.4.5: mtval2 is the address shifted right by 2; its low bits are those of mtval. */
+static struct gpa address_of_gstage_fault(const struct vcpu *vcpu)
+{
+    return gpa(vcpu->arch.tval2 << 2 | (vcpu->arch.tval & 3));
+}
+
+/* Has this hart not seen yet what has been shown to the capsule? On `gstage` it may remember that
+ * an entry was not valid (12.2.1), on `pmp` its walls may be old. */
+static bool sees_more(struct hart *hart, struct capsule *capsule)
+{
+    uint64_t now = atomic_load(&shows);
+    bool more = use_gstage ? hart->arch.shows != now
+                           : hart->arch.isolation != atomic_load(&capsule->arch.generation);
+    if (!more)
+        return false;
+    if (use_gstage)
+        hfence_gvma_all();
+    else
+        isolation_enter(hart, capsule);
+    wall_check(hart, capsule);
+    fence_i(); /* what another hart has written there may be code */
+    hart->arch.shows = now;
+    return true;
+}
+
+/* Asked once the gap has been looked at. A filling ends after what it filled has been shown, so who
+ * sees neither has seen it all; and there is no second try without a reason, for an access may end
+ * outside of RAM, too. */
+static bool shall_try_again(struct capsule *capsule, bool filled)
+{
+    bool filling = atomic_load(&capsule->ram_filling) != 0;
+    return sees_more(port_hart(), capsule) || filling || filled;
+}
+
+bool isolation_memory_comes_to(struct vcpu *vcpu, struct gpa address)
+{
+    struct capsule *capsule = vcpu->capsule;
+    return capsule_has_memory(capsule, address, 1) &&
+           shall_try_again(capsule, fill_for(capsule, address));
+}
+
+/* The access' two ends may be on pages that have nothing to do with each other. */
+static bool fill_at(struct vcpu *vcpu, uint64_t virtual_address)
+{
+    uint64_t last = virtual_address + LARGEST_ACCESS - 1;
+    struct gpa address;
+    bool read_only, again;
+    if (!guest_translate(vcpu, virtual_address, &address, &read_only, &again))
+        return again;
+    if (!capsule_has_memory(vcpu->capsule, address, 1))
+        return false;
+    return fill_for(vcpu->capsule, address) ||
+           (guest_translate(vcpu, last, &address, &read_only, &again)
+                ? capsule_memory_fill(vcpu->capsule, address, 1)
+                : again);
+}
+
+bool isolation_memory_comes_at(struct vcpu *vcpu, uint64_t virtual_address)
+{
+    struct capsule *capsule = vcpu->capsule;
+    bool filled = !capsule_memory_is_filled(capsule) && fill_at(vcpu, virtual_address);
+    return shall_try_again(capsule, filled);
+}
+
+/* QEMU 7.2 reports what PMP refuses to VS-mode as a fault of the G-stage, though there is none. */
+static bool is_gstage_fault(uint64_t cause)
+{
+    return cause == CAUSE_INSTRUCTION_GUEST_PAGE || cause == CAUSE_LOAD_GUEST_PAGE ||
+           cause == CAUSE_STORE_GUEST_PAGE;
+}
+
+bool isolation_memory_comes(struct vcpu *vcpu)
+{
+    struct gpa address = address_of_gstage_fault(vcpu);
+    if (!is_gstage_fault(vcpu->arch.cause))
+        return isolation_memory_comes_at(vcpu, vcpu->arch.tval);
+    return capsule_has_memory(vcpu->capsule, address, 1) &&
+           (isolation_memory_comes_to(vcpu, address) ||
+            isolation_memory_comes_at(vcpu, vcpu->arch.tval));
+}
+
 bool isolation_fault_address(struct vcpu *vcpu, struct gpa *address, struct guest_fault *fault)
 {
     uint64_t tval = vcpu->arch.tval;
+    fault->again = false;
     switch (vcpu->arch.cause) {
     case CAUSE_LOAD_GUEST_PAGE:
     case CAUSE_STORE_GUEST_PAGE:
-        /* 21.4.5: mtval2 is the address shifted right by 2; its low bits are those of mtval. An
-         * mtinst pseudoinstruction (21.6.3: 0x3000, 0x3020) says that it is that of a page-table
+        /* An mtinst pseudoinstruction (21.6.3: 0x3000, 0x3020) says that it is that of a page-table
          * entry of the guest: no device, an access fault. */
         fault->cause =
             vcpu->arch.cause == CAUSE_LOAD_GUEST_PAGE ? CAUSE_LOAD_ACCESS : CAUSE_STORE_ACCESS;
         fault->tval = tval;
         fault->read_only = false; /* not known here: emulate.c */
-        *address = gpa(vcpu->arch.tval2 << 2 | (tval & 3));
+        *address = address_of_gstage_fault(vcpu);
         return (vcpu->arch.tinst & ~0x20UL) != 0x3000;
     default:
         fault->cause = vcpu->arch.cause;
         fault->tval = tval;
-        return guest_translate(vcpu, tval, address, &fault->read_only);
+        return guest_translate(vcpu, tval, address, &fault->read_only, &fault->again);
     }
 }

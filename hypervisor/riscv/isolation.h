@@ -19,6 +19,10 @@ const char *isolation_name(void);
 /* Makes and frees what a capsule with RAM in place needs. Holding LOCK_CAPSULE. */
 enum error isolation_create(struct capsule *capsule);
 void isolation_destroy(struct capsule *capsule);
+/* The capsule's RAM is out of its reach; nothing of it runs. */
+void isolation_hide_ram(struct capsule *capsule);
+/* RAM from one guest-physical address to another has been filled: port_capsule_show(). */
+void isolation_show_ram(struct capsule *capsule, uint64_t from, uint64_t to);
 /* Puts memory of the capsule's, beside its RAM, into its guest-physical space, to be read and
  * executed but not written, or takes it out again; whole megapages. Holding LOCK_CAPSULE; vCPUs
  * that run owe a FENCE_G afterwards. `gstage` only: isolation_create() has refused it elsewhere. */
@@ -28,6 +32,14 @@ void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, 
 void isolation_enter(struct hart *hart, struct capsule *capsule);
 /* Pays a FENCE_G: forgets all translations of the guest-physical kind on this hart. */
 void isolation_fence(void);
+
+/* Was the access fault of the loaded vCPU one of its RAM that only had to be filled, or had not
+ * been shown to this hart? Then the guest shall try again. No locks. */
+bool isolation_memory_comes(struct vcpu *vcpu);
+/* The same of a fault of ours (guest_access.h) that it was to be given: by the address that it
+ * would see, and by the guest-physical one of a G-stage fault. */
+bool isolation_memory_comes_at(struct vcpu *vcpu, uint64_t virtual_address);
+bool isolation_memory_comes_to(struct vcpu *vcpu, struct gpa address);
 
 /* Finds the guest-physical address behind an access fault of the loaded vCPU. `virtual_address`
  * is mtval. False: there is none, the guest shall see *fault's cause. */
@@ -55,11 +67,14 @@ void pmp_set(uint64_t fixed, const struct pmp_range *first, const struct pmp_ran
              const struct pmp_range *third);
 enum error gstage_create(struct capsule *capsule);
 void gstage_destroy(struct capsule *capsule);
+void gstage_hide_ram(struct capsule *capsule);
+void gstage_show_ram(struct capsule *capsule, uint64_t from, uint64_t to);
 void gstage_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
                  bool shown);
 /* Walks the guest's own page tables in software, for harts that do not tell the guest-physical
- * address; *read_only: they forbid stores there. See translate.c. */
+ * address; *read_only: they forbid stores there. False: there is no way there, or, with *again, the
+ * guest shall try again, for one of its tables is in memory that had to be filled. translate.c. */
 bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address,
-                     bool *read_only);
+                     bool *read_only, bool *again);
 
 #endif

@@ -48,6 +48,6 @@
 #define HART_LEVELS         16
 #define HART_TIMER          24
 #define HART_MTIMECMP       32
-#define HART_GUEST_DEADLINE 728
+#define HART_GUEST_DEADLINE 736
 
 #endif

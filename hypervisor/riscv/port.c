@@ -107,7 +107,13 @@ void port_capsule_destroy(struct capsule *capsule)
 
 void port_capsule_reset(struct capsule *capsule)
 {
+    isolation_hide_ram(capsule);
     machine_reset(capsule);
+}
+
+void port_capsule_show(struct capsule *capsule, uint64_t from, uint64_t to)
+{
+    isolation_show_ram(capsule, from, to);
 }
 
 bool port_capsule_prepare(struct capsule *capsule)

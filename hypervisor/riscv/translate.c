@@ -49,12 +49,14 @@ static bool read_word(const uint64_t *slot, uint64_t *value)
     return there;
 }
 
-/* The entry of a page table; false: it is not in the guest's RAM. */
-static bool read_entry(struct vcpu *vcpu, uint64_t address, uint64_t *pte)
+/* The entry of a page table; false: it is not in the guest's RAM, or not yet. */
+static bool read_entry(struct vcpu *vcpu, uint64_t address, uint64_t *pte, bool *again)
 {
     const uint64_t *slot = capsule_memory(vcpu->capsule, gpa(address), sizeof *pte);
-    if (slot == NULL)
+    if (slot == NULL) {
+        *again = capsule_memory_fill(vcpu->capsule, gpa(address), sizeof *pte);
         return false;
+    }
     if (protect_strictly(port_hart()))
         return read_word(slot, pte);
     *pte = *(const volatile uint64_t *)slot;
@@ -64,7 +66,7 @@ static bool read_entry(struct vcpu *vcpu, uint64_t address, uint64_t *pte)
 /* Apart from what guests without translation need, which is short. */
 __attribute__((noinline)) static bool walk(struct vcpu *vcpu, uint64_t satp,
                                            uint64_t virtual_address, struct gpa *address,
-                                           bool *read_only)
+                                           bool *read_only, bool *again)
 {
     uint64_t mode = satp >> SATP_MODE_SHIFT;
     int levels = (int)(mode - SATP_MODE_SV39) + 3;
@@ -72,7 +74,7 @@ __attribute__((noinline)) static bool walk(struct vcpu *vcpu, uint64_t satp,
     for (int level = levels - 1; level >= 0; level--) {
         uint64_t index = virtual_address >> (12 + VPN_BITS * level) & 511;
         uint64_t pte;
-        if (!read_entry(vcpu, table + index * sizeof pte, &pte) || !(pte & PTE_V))
+        if (!read_entry(vcpu, table + index * sizeof pte, &pte, again) || !(pte & PTE_V))
             return false;
         if (is_leaf(pte)) {
             *address = gpa(leaf_address(pte, level, virtual_address));
@@ -85,11 +87,12 @@ __attribute__((noinline)) static bool walk(struct vcpu *vcpu, uint64_t satp,
 }
 
 bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address,
-                     bool *read_only)
+                     bool *read_only, bool *again)
 {
+    *again = false;
     uint64_t satp = guest_satp();
     if (satp >> SATP_MODE_SHIFT != SATP_MODE_BARE)
-        return walk(vcpu, satp, virtual_address, address, read_only);
+        return walk(vcpu, satp, virtual_address, address, read_only, again);
     *read_only = false;
     *address = gpa(virtual_address);
     return true;

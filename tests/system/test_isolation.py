@@ -19,6 +19,15 @@ def test_rogues_are_stopped(isolation):
         assert "still alive" not in machine.text
 
 
+@pytest.mark.parametrize("qemu,cpu", [("qemu", None), ("qemu10", None), ("qemu", "rv64,h=off"),
+                                      ("qemu10", "rv64,h=off,smepmp=on")])
+def test_new_memory_for_two_at_once(isolation, qemu, cpu):
+    """RAM is filled when it is first reached for, by whoever comes first."""
+    with Machine([payload("reach", ram="256M", cpus=2)], mem="512M", qemu=qemu, cpu=cpu,
+                 append=f"services=no {isolation}") as machine:
+        machine.payload_done("reach")
+
+
 @pytest.mark.parametrize("how", ["spin", "storm"])
 def test_rogue_cannot_keep_the_hart(isolation, how):
     """One hart, a guest that never gives it away, and a neighbour that wants to sleep and wake."""

@@ -89,7 +89,7 @@ def test_timer_of_one_that_computes(isolation, cpu):
 
 def test_filling_a_large_guest_delays_no_small_one(isolation):
     """A guest of 256 MB comes first, but others run while its memory is filled: 1 ns an instruction."""
-    guests = [payload("service_denied", "large", ram="256M"), payload("service_denied", "small")]
+    guests = [payload("memory_zero", "large", ram="256M"), payload("service_denied", "small")]
     # Clearing by single stores, without Zicboz, takes 0.2 instructions for each byte.
     with Machine(guests, smp=1, mem="384M", cpu="rv64,zicboz=off", icount=0, qemu="qemu10",
                  append=f"services=no {isolation}") as machine:

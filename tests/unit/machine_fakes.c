@@ -221,6 +221,24 @@ void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t
     return fake.ram + offset;
 }
 
+bool capsule_has_memory(const struct capsule *capsule, struct gpa address, uint64_t size)
+{
+    return capsule_memory(capsule, address, size) != NULL;
+}
+
+bool capsule_memory_fill(struct capsule *capsule, struct gpa address, uint64_t size)
+{
+    assert_false(fake.open);
+    return fake.memory_comes && capsule_has_memory(capsule, address, size);
+}
+
+bool isolation_memory_comes_at(struct vcpu *vcpu, uint64_t virtual_address)
+{
+    (void)vcpu;
+    assert_int_equal(virtual_address, fake.guest_address);
+    return fake.memory_comes;
+}
+
 /* Both take LOCK_CAPSULE. */
 enum error capsule_stop(struct capsule *capsule)
 {

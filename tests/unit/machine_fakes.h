@@ -32,6 +32,7 @@ extern struct fake {
     unsigned stop_calls, restart_calls;
     enum error life_answer; /* of capsule_stop and capsule_restart */
     bool locked;
+    bool memory_comes;   /* its RAM is not filled yet */
     bool open;           /* the capsule's memory: port_memory_open() */
     size_t console_room; /* bytes that the console still takes */
     char console[4096], serial[4096], input[64], serial_input[64];

@@ -151,11 +151,17 @@ static void finish_burst(struct vcpu *vcpu, struct guest *guest)
         vcpu->arch.interrupt = false;
 }
 
+/* A guest first reaches for all of its memory. */
 static void run(struct vcpu *vcpu)
 {
     struct hart *hart = hosted_hart;
     struct guest *guest = guest_of(vcpu);
+    struct capsule *capsule = vcpu->capsule;
 
+    while (capsule_memory_fill(capsule, capsule->ram_base, capsule->ram_size))
+        ;
+    if (sched_must_leave(hart)) /* stopped meanwhile */
+        return;
     guest->entries++;
     guest->harts |= UINT64_C(1) << hart->index;
     note_delay(guest);

@@ -500,6 +500,25 @@ static void test_dbcn_addresses(void **state)
     assert_int_equal(call(EXT_DBCN, 0, 0, 0, 0).error, SBI_SUCCESS);
 }
 
+/* The call is repeated until it is there. */
+static void test_dbcn_in_memory_that_comes(void **state)
+{
+    (void)state;
+    fake.memory_comes = true;
+    memcpy(fake.ram, "text", 4);
+    for (uint64_t function = 0; function < 2; function++) {
+        prepare(EXT_DBCN, function, 4, FAKE_RAM_BASE, 0, 0);
+        sbi_call(fake_vcpu(0));
+        assert_int_equal(registers()[0], PC);
+        assert_int_equal(registers()[10], 4);
+    }
+    assert_int_equal(fake.console_count, 0);
+    assert_int_equal(call(EXT_DBCN, 0, 1, FAKE_RAM_BASE - 1, 0).error, SBI_ERR_INVALID_PARAM);
+    fake.memory_comes = false;
+    assert_int_equal(call(EXT_DBCN, 0, 4, FAKE_RAM_BASE, 0).value, 4);
+    assert_int_equal(fake.console_count, 4);
+}
+
 static void test_dbcn_write_byte(void **state)
 {
     (void)state;
@@ -622,6 +641,18 @@ static void test_legacy_clear_ipi(void **state)
     assert_int_equal(fake.lines[0], 0);
 }
 
+/* So is one whose mask lies there. */
+static void test_legacy_mask_in_memory_that_comes(void **state)
+{
+    (void)state;
+    fake.guest_faults = fake.memory_comes = true;
+    prepare(4, 0, FAKE_RAM_BASE, 0, 0, 0);
+    sbi_call(fake_vcpu(0));
+    assert_int_equal(registers()[0], PC);
+    assert_int_equal(registers()[10], FAKE_RAM_BASE);
+    assert_int_equal(fake.injected, 0);
+}
+
 static void test_legacy_shutdown(void **state)
 {
     (void)state;
@@ -686,6 +717,7 @@ int main(void)
         TEST(test_dbcn_write),
         TEST(test_dbcn_read),
         TEST(test_dbcn_addresses),
+        TEST(test_dbcn_in_memory_that_comes),
         TEST(test_dbcn_write_byte),
         TEST(test_blocking_write),
         TEST(test_serial_port_of_a_console_service),
@@ -693,6 +725,7 @@ int main(void)
         TEST(test_legacy_harts),
         TEST(test_legacy_mask_fault_is_the_guests),
         TEST(test_legacy_clear_ipi),
+        TEST(test_legacy_mask_in_memory_that_comes),
         TEST(test_legacy_shutdown),
         TEST(test_services),
     };

@@ -526,7 +526,7 @@ static void test_times_of_one_that_never_stops(void **state)
     simulation_start(1, 0);
     simulation_run(7 * SECOND); /* one stay on the hart, which is not over */
     check_times(capsule->vcpus[0], 7 * SECOND, (uint64_t[5]){[VCPU_RUNNING] = 7 * SECOND});
-    assert_int_equal(capsule->vcpus[0]->counts.switches, 5); /* 4 to fill its RAM */
+    assert_int_equal(capsule->vcpus[0]->counts.switches, 2); /* one before it may run */
     simulation_end();
 }
 
@@ -622,7 +622,7 @@ static void test_hart_stats(void **state)
     assert_in_range(stats[1].busy_time, 29 * SECOND / 10, 31 * SECOND / 10);
     assert_int_equal(stats[1].capsule, capsule->id);
     assert_int_equal(stats[1].vcpu, 0);
-    assert_int_equal(stats[1].switches, 5); /* 4 to fill its RAM */
+    assert_int_equal(stats[1].switches, 2); /* one before it may run */
 }
 
 /* --- waiting without leaving the hart --- */
@@ -766,7 +766,7 @@ static void test_migrations_are_counted(void **state)
         switches += capsule->vcpus[i]->counts.switches;
         entries += guests[capsule->id][i].entries;
     }
-    assert_int_equal(switches, entries + 4); /* with those that filled its RAM */
+    assert_int_equal(switches, entries + 1); /* with that before it may run */
     assert_true(migrations > 10);            /* three that share two harts evenly have to move */
 }
 

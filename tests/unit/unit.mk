@@ -96,13 +96,13 @@ test_machine_flash_SOURCES := $(MACHINE_SOURCES)
 test_machine_flash_CFLAGS := $(MACHINE_CFLAGS)
 test_sbi_SOURCES := $(MACHINE_SOURCES)
 test_sbi_CFLAGS := $(MACHINE_CFLAGS)
-test_gstage_SOURCES := hypervisor/riscv/gstage.c
+test_gstage_SOURCES := hypervisor/riscv/gstage.c hypervisor/core/capsule_memory.c
 test_gstage_CFLAGS := $(UNIT_RISCV)
 test_decode_SOURCES := hypervisor/riscv/decode.c
 test_decode_CFLAGS := -iquote hypervisor/riscv
 
 # The whole life of capsules on simulated harts.
-UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched wake trace cap placement placement_admit capsule loader kernel memory lock pqueue error console service ring log) \
+UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched wake trace cap placement placement_admit capsule capsule_memory loader kernel memory lock pqueue error console service ring log) \
 	hypervisor/hosted/port.c tests/unit/simulation.c
 test_sched_SOURCES := $(UNIT_LIFE)
 test_sched_LIBS := -lpthread
@@ -115,6 +115,8 @@ test_cap_SOURCES := $(UNIT_LIFE)
 test_cap_LIBS := -lpthread
 test_capsule_SOURCES := $(UNIT_LIFE)
 test_capsule_LIBS := -lpthread
+test_capsule_memory_SOURCES := hypervisor/core/capsule_memory.c hypervisor/core/error.c hypervisor/core/memory.c \
+                               hypervisor/core/lock.c hypervisor/hosted/port.c hypervisor/hosted/log.c
 test_ownership_SOURCES := $(UNIT_LIFE) hypervisor/core/ownership.c
 test_ownership_LIBS := -lpthread
 test_faults_SOURCES := $(UNIT_LIFE) $(UNIT_DMFS)

@@ -9,13 +9,16 @@ enum {
     CONSOLE_WRITE_BYTE = 2
 };
 
-/* The buffer that the arguments describe (3.3), NULL when it is not all in the caller's RAM.
- * There is no memory that the upper half of an address would be needed for. */
-static uint8_t *buffer(const struct sbi_call *call)
+/* The buffer that the arguments describe (3.3), NULL when it is not all in the caller's RAM, or not
+ * yet. There is no memory that the upper half of an address would be needed for. */
+static uint8_t *buffer(struct sbi_call *call)
 {
+    struct capsule *capsule = call->vcpu->capsule;
+    struct gpa address = gpa(call->args[1]);
     if (call->args[2] != 0)
         return NULL;
-    return capsule_memory(call->vcpu->capsule, gpa(call->args[1]), call->args[0]);
+    call->again = capsule_memory_fill(capsule, address, call->args[0]);
+    return call->again ? NULL : capsule_memory(capsule, address, call->args[0]);
 }
 
 /* A full console answers 0 bytes; the caller will try again, so let others drain it meanwhile. */

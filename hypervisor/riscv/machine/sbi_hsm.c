@@ -35,7 +35,7 @@ static bool change_state(struct vcpu *vcpu, int from, int to)
 
 bool sbi_is_entry(const struct capsule *capsule, uint64_t address)
 {
-    return address % 2 == 0 && (capsule_memory(capsule, gpa(address), 2) != NULL ||
+    return address % 2 == 0 && (capsule_has_memory(capsule, gpa(address), 2) ||
                                 flash_is_at(capsule->arch.machine, address));
 }
 

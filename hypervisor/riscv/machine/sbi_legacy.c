@@ -6,6 +6,7 @@
 #include "fence.h"
 #include "guest_access.h"
 #include "inject.h"
+#include "isolation.h"
 #include "interrupt.h"
 #include "sbi_console.h"
 
@@ -45,6 +46,8 @@ static void each_hart(struct sbi_call *call)
         call->error = sbi_each_hart(call, 0, UINT64_MAX, act);
     } else if (guest_read(call->vcpu, &mask, pointer, sizeof mask, &fault)) {
         call->error = sbi_each_hart(call, mask, 0, act);
+    } else if (fault.again || isolation_memory_comes_at(call->vcpu, fault.tval)) {
+        call->again = true;
     } else {
         inject_exception(call->vcpu, fault.cause, fault.tval);
         call->replaced = true;

@@ -221,6 +221,7 @@ static void step(struct input *input)
         fake.guest_word = take(input, 2);
         fake.life_answer = what / 8 % 2 ? ERROR_BAD_STATE : OK;
         fake.service_again = what / 16 % 2;
+        fake.memory_comes = what / 32 % 2;
         break;
     default:
         call(input, vcpu);

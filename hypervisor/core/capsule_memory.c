@@ -1,0 +1,182 @@
+/*
+ * A capsule's RAM: the checked way to it, and its first contents, which come when the guest first
+ * reaches for them. What is not filled yet holds what its last owner left there, and no guest can
+ * reach it, nor the hypervisor for a guest.
+ *
+ *     ram_base          ram_low                  ram_high           end
+ *        |  the guest's    |   not filled, nobody's  |   the guest's   |
+ *
+ * Kernels begin at the one end, the device tree and the initramfs lie at the other, and so do what
+ * programs take first and what Linux takes first. So the gap closes from both ends: whoever reaches
+ * into it fills it from the nearer one, a megapage at a time, and tries again. An access far inside
+ * is tried many times; between two tries the vCPU can be taken off its hart as ever, so a large
+ * guest's start, or a guest that reboots all the time, delays nobody else.
+ *
+ * One hart fills at a time, and the ends of the gap only move towards each other.
+ */
+#include "capsule.h"
+#include "log.h"
+#include "port.h"
+#include <string.h>
+
+static uint64_t end_of(const struct capsule *capsule)
+{
+    return capsule->ram_base.value + capsule->ram_size;
+}
+
+static uint64_t low_of(const struct capsule *capsule)
+{
+    return atomic_load_explicit(&capsule->ram_low, memory_order_acquire);
+}
+
+static uint64_t high_of(const struct capsule *capsule)
+{
+    return atomic_load_explicit(&capsule->ram_high, memory_order_acquire);
+}
+
+bool capsule_has_memory(const struct capsule *capsule, struct gpa address, uint64_t size)
+{
+    uint64_t offset = address.value - capsule->ram_base.value;
+    return address.value >= capsule->ram_base.value && offset <= capsule->ram_size &&
+           size <= capsule->ram_size - offset;
+}
+
+bool capsule_memory_is_filled(const struct capsule *capsule)
+{
+    return low_of(capsule) >= high_of(capsule);
+}
+
+/* Of a range in the capsule's RAM. */
+static bool reaches_into_gap(const struct capsule *capsule, uint64_t address, uint64_t size)
+{
+    uint64_t low = low_of(capsule), high = high_of(capsule);
+    return low < high && address < high && address + size > low;
+}
+
+void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size)
+{
+    if (!capsule_has_memory(capsule, address, size) ||
+        reaches_into_gap(capsule, address.value, size))
+        return NULL;
+    return hpa_pointer(hpa(capsule->ram_host.value + (address.value - capsule->ram_base.value)));
+}
+
+void capsule_memory_reset(struct capsule *capsule)
+{
+    atomic_store(&capsule->ram_low, capsule->ram_base.value);
+    atomic_store(&capsule->ram_high, end_of(capsule));
+}
+
+/* --- filling --- */
+
+static char *at(const struct capsule *capsule, uint64_t address)
+{
+    return hpa_pointer(hpa(capsule->ram_host.value + (address - capsule->ram_base.value)));
+}
+
+/* Fills [from, to) with the part of the segment that lies there. */
+static void fill_segment(struct capsule *capsule, const struct load_segment *segment, uint64_t from,
+                         uint64_t to)
+{
+    uint64_t start = segment->start.value, end = start + segment->data_size;
+    if (start < from)
+        start = from;
+    if (end > to)
+        end = to;
+    if (start < end)
+        memcpy(at(capsule, start), (const char *)segment->data + (start - segment->start.value),
+               end - start);
+}
+
+static void fill_zero(struct capsule *capsule, uint64_t from, uint64_t to)
+{
+    if (from < to)
+        memset(at(capsule, from), 0, to - from);
+}
+
+/* Every byte of [from, to) is written once: from a segment, or zero. Segments are in order. */
+static void fill(struct capsule *capsule, uint64_t from, uint64_t to)
+{
+    uint64_t done = from;
+    for (unsigned i = 0; i < capsule->plan.count; i++) {
+        const struct load_segment *segment = &capsule->plan.segments[i];
+        uint64_t start = segment->start.value, end = start + segment->data_size;
+        if (end <= done || start >= to)
+            continue;
+        fill_zero(capsule, done, start);
+        fill_segment(capsule, segment, done, to);
+        done = end < to ? end : to;
+    }
+    fill_zero(capsule, done, to);
+}
+
+static void write_device_tree(struct capsule *capsule)
+{
+    const struct load_plan *plan = &capsule->plan;
+    enum error error = port_capsule_fdt(capsule, at(capsule, plan->fdt.value), plan->fdt_size,
+                                        plan->initrd_start, plan->initrd_end);
+    if (error == OK)
+        return;
+    log_error("capsule %s: no device tree: %s", capsule->config.name, error_name(error));
+    capsule_stop(capsule);
+}
+
+struct part {
+    uint64_t from, to;
+};
+
+/* The megapage at one end of the gap; more, if the device tree has a byte in it: that is in one
+ * part. */
+static struct part part_at_end(const struct capsule *capsule, struct part gap, bool low_end)
+{
+    uint64_t tree = capsule->plan.fdt.value, tree_end = tree + capsule->plan.fdt_size;
+    struct part part = gap;
+    if (low_end)
+        part.to = align_down(gap.from, MEGAPAGE_SIZE) + MEGAPAGE_SIZE;
+    else
+        part.from = align_down(gap.to - 1, MEGAPAGE_SIZE);
+    if (tree < part.to && part.from < tree_end) {
+        part.from = low_end ? part.from : align_down(tree, MEGAPAGE_SIZE);
+        part.to = low_end ? align_up(tree_end, MEGAPAGE_SIZE) : part.to;
+    }
+    part.from = part.from < gap.from ? gap.from : part.from;
+    part.to = part.to > gap.to ? gap.to : part.to;
+    return part;
+}
+
+/* From here on the guest may reach it. */
+static void hand_over(struct capsule *capsule, struct part gap, struct part part)
+{
+    if (part.from == gap.from)
+        atomic_store(&capsule->ram_low, part.to);
+    else
+        atomic_store(&capsule->ram_high, part.from);
+    port_capsule_show(capsule, part.from, part.to);
+}
+
+static void fill_part(struct capsule *capsule, struct part gap, bool low_end)
+{
+    struct part part = part_at_end(capsule, gap, low_end);
+    uint64_t tree = capsule->plan.fdt.value;
+    port_memory_open(capsule);
+    fill(capsule, part.from, part.to);
+    if (tree >= part.from && tree < part.to)
+        write_device_tree(capsule);
+    port_memory_close();
+    hand_over(capsule, gap, part);
+}
+
+bool capsule_memory_fill(struct capsule *capsule, struct gpa address, uint64_t size)
+{
+    if (size == 0 || !capsule_has_memory(capsule, address, size) ||
+        !reaches_into_gap(capsule, address.value, size))
+        return false;
+    if (atomic_exchange(&capsule->ram_filling, 1) != 0)
+        return true; /* another hart is at it */
+    struct part gap = {low_of(capsule), high_of(capsule)};
+    uint64_t first = address.value < gap.from ? gap.from : address.value;
+    if (gap.from < gap.to)
+        fill_part(capsule, gap, first < gap.to && first - gap.from <= gap.to - first);
+    atomic_store(&capsule->ram_filling, 0);
+    return true;
+}
