@@ -106,9 +106,11 @@ void isolation_hide_ram(struct capsule *capsule)
     begin_generation(capsule);
 }
 
-/* `pmp`: walls as they were give less, so a hart that has them needs no kick. */
+/* `pmp`: walls as they were give less, so a hart that has them needs no kick. There may be code in
+ * what was stored (Unprivileged, "Zifencei"). */
 void isolation_show_ram(struct capsule *capsule, uint64_t from, uint64_t to)
 {
+    fence_i();
     if (use_gstage) {
         gstage_show_ram(capsule, from, to);
         atomic_fetch_add(&shows, 1);
