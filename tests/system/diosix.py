@@ -251,7 +251,7 @@ class Machine:
 
     def payload_done(self, name, timeout=120):
         """Waits for a payload's end; fails with the checks that failed."""
-        match = self.expect(rf"\[{re.escape(name)}\] PAYLOAD DONE passed=(\d+) failed=(\d+)", timeout,
+        match = self.expect(rf"\[{re.escape(name)}\] PAYLOAD DONE passed=(\d+) failed=(\d+) ", timeout,
                             anywhere=True, silence=45)
         bad = re.findall(rf"^.*\[{re.escape(name)}\] not ok .*$", self.text, re.MULTILINE)
         if bad or match[2] != "0" or match[1] == "0":

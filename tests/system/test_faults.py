@@ -126,7 +126,7 @@ def test_a_wrong_wall_is_caught(word, wall, isolation):
     guests = [payload("canary", f"canary{i}") for i in range(2)]
     with Machine(guests, smp=2, append=f"services=no isolation={isolation} fail={word}") as machine:
         found = machine.expect(rf"panic: hart \d, capsule (\d) \(canary(\d)\): {wall} at 0x[0-9a-f]+ "
-                               r"lets it reach 0x([0-9a-f]+), which is not its own but: (.*)")
+                               r"lets it reach 0x([0-9a-f]+), which is not its own but: (.*)\n")
         assert found[1] == found[2]
         assert found[4] != f"capsule {found[1]}"
         if word == "gstage":

@@ -101,6 +101,6 @@ def test_shares_follow_weight():
     with Machine(guests, smp=1) as machine:
         totals = {}
         for name in ("light", "heavy"):
-            match = machine.expect(rf"\[{name}\] spin period 6 count \d+ total (\d+)", 120, anywhere=True)
+            match = machine.expect(rf"\[{name}\] spin period 6 count \d+ total (\d+)\n", 120, anywhere=True)
             totals[name] = int(match[1])
         assert totals["heavy"] > 1.5 * totals["light"], totals
