@@ -167,8 +167,14 @@ void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t
  * it is to be tried again. Takes as long as it takes to fill a megapage. The hart that handles an
  * exit of the capsule's; no locks; its memory not open. */
 bool capsule_memory_fill(struct capsule *capsule, struct gpa address, uint64_t size);
-/* Is all of it? */
-bool capsule_memory_is_filled(const struct capsule *capsule);
+/* What is not filled, [from, to); both are the end of RAM when all is. It only gets smaller while
+ * the capsule runs, so who compares it with something else looks at that first. */
+struct gpa_range {
+    uint64_t from, to;
+};
+struct gpa_range capsule_memory_gap(const struct capsule *capsule);
+/* Is any of [address, address + size), which does not wrap, in there? */
+bool capsule_memory_gap_has(const struct capsule *capsule, uint64_t address, uint64_t size);
 /* Nothing is, from here on. Nothing of the capsule runs. */
 void capsule_memory_reset(struct capsule *capsule);
 

@@ -24,16 +24,6 @@ static uint64_t end_of(const struct capsule *capsule)
     return capsule->ram_base.value + capsule->ram_size;
 }
 
-static uint64_t low_of(const struct capsule *capsule)
-{
-    return atomic_load_explicit(&capsule->ram_low, memory_order_acquire);
-}
-
-static uint64_t high_of(const struct capsule *capsule)
-{
-    return atomic_load_explicit(&capsule->ram_high, memory_order_acquire);
-}
-
 bool capsule_has_memory(const struct capsule *capsule, struct gpa address, uint64_t size)
 {
     uint64_t offset = address.value - capsule->ram_base.value;
@@ -41,22 +31,24 @@ bool capsule_has_memory(const struct capsule *capsule, struct gpa address, uint6
            size <= capsule->ram_size - offset;
 }
 
-bool capsule_memory_is_filled(const struct capsule *capsule)
+struct gpa_range capsule_memory_gap(const struct capsule *capsule)
 {
-    return low_of(capsule) >= high_of(capsule);
+    struct gpa_range gap = {atomic_load(&capsule->ram_low), atomic_load(&capsule->ram_high)};
+    if (gap.from >= gap.to)
+        gap.from = gap.to = end_of(capsule);
+    return gap;
 }
 
-/* Of a range in the capsule's RAM. */
-static bool reaches_into_gap(const struct capsule *capsule, uint64_t address, uint64_t size)
+bool capsule_memory_gap_has(const struct capsule *capsule, uint64_t address, uint64_t size)
 {
-    uint64_t low = low_of(capsule), high = high_of(capsule);
-    return low < high && address < high && address + size > low;
+    struct gpa_range gap = capsule_memory_gap(capsule);
+    return gap.from < gap.to && address < gap.to && address + size > gap.from;
 }
 
 void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size)
 {
     if (!capsule_has_memory(capsule, address, size) ||
-        reaches_into_gap(capsule, address.value, size))
+        capsule_memory_gap_has(capsule, address.value, size))
         return NULL;
     return hpa_pointer(hpa(capsule->ram_host.value + (address.value - capsule->ram_base.value)));
 }
@@ -121,16 +113,13 @@ static void write_device_tree(struct capsule *capsule)
     capsule_stop(capsule);
 }
 
-struct part {
-    uint64_t from, to;
-};
-
 /* The megapage at one end of the gap; more, if the device tree has a byte in it: that is in one
  * part. */
-static struct part part_at_end(const struct capsule *capsule, struct part gap, bool low_end)
+static struct gpa_range part_at_end(const struct capsule *capsule, struct gpa_range gap,
+                                    bool low_end)
 {
     uint64_t tree = capsule->plan.fdt.value, tree_end = tree + capsule->plan.fdt_size;
-    struct part part = gap;
+    struct gpa_range part = gap;
     if (low_end)
         part.to = align_down(gap.from, MEGAPAGE_SIZE) + MEGAPAGE_SIZE;
     else
@@ -145,7 +134,7 @@ static struct part part_at_end(const struct capsule *capsule, struct part gap, b
 }
 
 /* From here on the guest may reach it. */
-static void hand_over(struct capsule *capsule, struct part gap, struct part part)
+static void hand_over(struct capsule *capsule, struct gpa_range gap, struct gpa_range part)
 {
     if (part.from == gap.from)
         atomic_store(&capsule->ram_low, part.to);
@@ -154,9 +143,9 @@ static void hand_over(struct capsule *capsule, struct part gap, struct part part
     port_capsule_show(capsule, part.from, part.to);
 }
 
-static void fill_part(struct capsule *capsule, struct part gap, bool low_end)
+static void fill_part(struct capsule *capsule, struct gpa_range gap, bool low_end)
 {
-    struct part part = part_at_end(capsule, gap, low_end);
+    struct gpa_range part = part_at_end(capsule, gap, low_end);
     uint64_t tree = capsule->plan.fdt.value;
     port_memory_open(capsule);
     fill(capsule, part.from, part.to);
@@ -169,11 +158,11 @@ static void fill_part(struct capsule *capsule, struct part gap, bool low_end)
 bool capsule_memory_fill(struct capsule *capsule, struct gpa address, uint64_t size)
 {
     if (size == 0 || !capsule_has_memory(capsule, address, size) ||
-        !reaches_into_gap(capsule, address.value, size))
+        !capsule_memory_gap_has(capsule, address.value, size))
         return false;
     if (atomic_exchange(&capsule->ram_filling, 1) != 0)
         return true; /* another hart is at it */
-    struct part gap = {low_of(capsule), high_of(capsule)};
+    struct gpa_range gap = capsule_memory_gap(capsule);
     uint64_t first = address.value < gap.from ? gap.from : address.value;
     if (gap.from < gap.to)
         fill_part(capsule, gap, first < gap.to && first - gap.from <= gap.to - first);

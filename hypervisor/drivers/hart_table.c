@@ -1,3 +1,4 @@
+/* See hart_table.h: open addressing, so a place that was never used ends the search. */
 #include "hart_table.h"
 #include "boot_only.h"
 #include <stdbool.h>

@@ -119,8 +119,7 @@ static bool access_device(struct vcpu *vcpu, struct gpa address,
 static bool may_write(struct vcpu *vcpu, const struct guest_fault *fault)
 {
     struct gpa address;
-    bool read_only = fault->read_only;
-    bool again;
+    bool read_only = fault->read_only, again;
     if (vcpu->arch.cause == CAUSE_LOAD_GUEST_PAGE &&
         !guest_translate(vcpu, vcpu->arch.tval, &address, &read_only, &again))
         return false;

@@ -3,10 +3,13 @@
 #include "csr.h"
 #include "isolation.h"
 
-/* mtval2 as of a G-stage fault (Privileged 1.13, 21.4.5). */
-static bool memory_comes(struct vcpu *vcpu, const struct guest_fault *fault)
+/* Was it in memory that only had to be filled? mtval2 tells, as of a G-stage fault
+ * (Privileged 1.13, 21.4.5); it is 0 for others. QEMU 7.2 calls the fault that of a page, and tells
+ * mtval2 all the same. */
+static bool memory_comes(struct vcpu *vcpu, uint64_t tval)
 {
-    return isolation_memory_comes_to(vcpu, gpa(csr_read(CSR_MTVAL2) << 2 | (fault->tval & 3)));
+    uint64_t tval2 = vcpu->arch.virtual ? csr_read(CSR_MTVAL2) : 0;
+    return tval2 != 0 && isolation_memory_comes_to(vcpu, gpa(tval2 << 2 | (tval & 3)));
 }
 
 /* What the guest is to see of the fault that the hart has just reported. */
@@ -17,20 +20,17 @@ static bool failed(struct vcpu *vcpu, struct guest_fault *fault)
     switch (cause) {
     case CAUSE_INSTRUCTION_GUEST_PAGE:
         fault->cause = CAUSE_INSTRUCTION_ACCESS;
-        fault->again = memory_comes(vcpu, fault);
         break;
     case CAUSE_LOAD_GUEST_PAGE:
         fault->cause = CAUSE_LOAD_ACCESS;
-        fault->again = memory_comes(vcpu, fault);
         break;
     case CAUSE_STORE_GUEST_PAGE:
         fault->cause = CAUSE_STORE_ACCESS;
-        fault->again = memory_comes(vcpu, fault);
         break;
-    default: /* QEMU 7.2 calls it a page fault, and tells the address all the same */
-        fault->again = vcpu->arch.virtual && csr_read(CSR_MTVAL2) != 0 && memory_comes(vcpu, fault);
+    default:
         break;
     }
+    fault->again = memory_comes(vcpu, fault->tval);
     return false;
 }
 

@@ -1,4 +1,4 @@
-/* Choosing between the back ends and applying one to a hart; see isolation.h. */
+/* Choosing between the back ends, applying one to a hart, reading its faults; see isolation.h. */
 #include "isolation.h"
 #include "boot_only.h"
 #include "csr.h"
@@ -85,7 +85,6 @@ enum error isolation_create(struct capsule *capsule)
         if (error != OK)
             return error;
     }
-    begin_generation(capsule);
     return OK;
 }
 
@@ -134,16 +133,14 @@ void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, 
 #define SHARED PMP_W
 
 /* RAM that is not filled is hidden by PMP where there is no translation: a range for each side of
- * the gap. The ends of the gap are read once each. */
+ * the gap, and one when all is filled: no access may match two (3.7.1.3). */
 static void set_walls_around_gap(struct hart *hart, struct capsule *capsule)
 {
     const unsigned all = PMP_R | PMP_W | PMP_X;
     uint64_t base = capsule->ram_base.value, end = base + capsule->ram_size;
-    uint64_t low = atomic_load(&capsule->ram_low), high = atomic_load(&capsule->ram_high);
-    if (low >= high)
-        low = high = end; /* one range: no access may match two (3.7.1.3) */
-    struct pmp_range first = {capsule->ram_host, low - base, all};
-    struct pmp_range second = {hpa(capsule->ram_host.value + (high - base)), end - high, all};
+    struct gpa_range gap = capsule_memory_gap(capsule);
+    struct pmp_range first = {capsule->ram_host, gap.from - base, all};
+    struct pmp_range second = {hpa(capsule->ram_host.value + (gap.to - base)), end - gap.to, all};
     pmp_set(hart->arch.pmp_fixed, &first, &second, &(struct pmp_range){0});
 }
 
@@ -242,16 +239,6 @@ void isolation_fence(void)
 
 /* --- faults --- */
 
-/* An access may reach over an end of what is filled, and the hart may tell its start: PMP refuses
- * what it matches in part (3.7.1.3). */
-#define LARGEST_ACCESS 16
-
-static bool fill_for(struct capsule *capsule, struct gpa address)
-{
-    return capsule_memory_fill(capsule, address, 1) ||
-           capsule_memory_fill(capsule, gpa(address.value + LARGEST_ACCESS - 1), 1);
-}
-
 /* 21.4.5: mtval2 is the address shifted right by 2; its low bits are those of mtval. */
 static struct gpa address_of_gstage_fault(const struct vcpu *vcpu)
 {
@@ -290,10 +277,14 @@ bool isolation_memory_comes_to(struct vcpu *vcpu, struct gpa address)
 {
     struct capsule *capsule = vcpu->capsule;
     return capsule_has_memory(capsule, address, 1) &&
-           shall_try_again(capsule, fill_for(capsule, address));
+           shall_try_again(capsule, capsule_memory_fill(capsule, address, 1));
 }
 
-/* The access' two ends may be on pages that have nothing to do with each other. */
+/* An access may reach over an end of what is filled, and the hart may tell its start: PMP refuses
+ * what it matches in part (3.7.1.3). The two ends may be on pages that have nothing to do with each
+ * other. */
+#define LARGEST_ACCESS 16
+
 static bool fill_at(struct vcpu *vcpu, uint64_t virtual_address)
 {
     uint64_t last = virtual_address + LARGEST_ACCESS - 1;
@@ -303,7 +294,7 @@ static bool fill_at(struct vcpu *vcpu, uint64_t virtual_address)
         return again;
     if (!capsule_has_memory(vcpu->capsule, address, 1))
         return false;
-    return fill_for(vcpu->capsule, address) ||
+    return capsule_memory_fill(vcpu->capsule, address, 1) ||
            (guest_translate(vcpu, last, &address, &read_only, &again)
                 ? capsule_memory_fill(vcpu->capsule, address, 1)
                 : again);
@@ -312,7 +303,8 @@ static bool fill_at(struct vcpu *vcpu, uint64_t virtual_address)
 bool isolation_memory_comes_at(struct vcpu *vcpu, uint64_t virtual_address)
 {
     struct capsule *capsule = vcpu->capsule;
-    bool filled = !capsule_memory_is_filled(capsule) && fill_at(vcpu, virtual_address);
+    struct gpa_range gap = capsule_memory_gap(capsule);
+    bool filled = gap.from < gap.to && fill_at(vcpu, virtual_address);
     return shall_try_again(capsule, filled);
 }
 

@@ -137,14 +137,6 @@ static void check_entry(const struct hart *hart, const struct capsule *capsule,
         report(hart, capsule, "PMP", start, where);
 }
 
-/* They get fewer at any time, so looked at after the walls. */
-static uint64_t bytes_not_filled(const struct capsule *capsule)
-{
-    uint64_t low = atomic_load(&capsule->ram_low), high = atomic_load(&capsule->ram_high);
-
-    return high > low ? high - low : 0;
-}
-
 static void check_pmp(const struct hart *hart, const struct capsule *capsule)
 {
     struct pmp_state pmp;
@@ -155,7 +147,9 @@ static void check_pmp(const struct hart *hart, const struct capsule *capsule)
         pmp.machine_mode_lockdown = csr_read(CSR_MSECCFG) & MSECCFG_MML;
     for (unsigned i = 0; i < hart->arch.features.pmp_entries; i++)
         check_entry(hart, capsule, &pmp, i, &reached); /* the others: isolation_choose() */
-    if (isolation_translates() ? reached != owned : reached > owned - bytes_not_filled(capsule))
+    struct gpa_range gap = capsule_memory_gap(capsule);
+
+    if (isolation_translates() ? reached != owned : reached > owned - (gap.to - gap.from))
         panic("hart %u, capsule %d (%s): PMP lets it reach 0x%lx bytes of its own 0x%lx",
               hart->index, capsule->id, capsule->config.name, reached, owned);
 }
@@ -180,14 +174,6 @@ static const uint64_t *table_at(const struct hart *hart, const struct capsule *c
 static void check_table(const struct hart *hart, const struct capsule *capsule,
                         const uint64_t *table, unsigned entries, unsigned level, uint64_t guest);
 
-/* Looked at after the entry: what it shows was no part of the gap any more when it was made. */
-static bool is_not_filled(const struct capsule *capsule, uint64_t guest, uint64_t size)
-{
-    uint64_t low = atomic_load(&capsule->ram_low), high = atomic_load(&capsule->ram_high);
-
-    return low < high && guest < high && guest + size > low;
-}
-
 /* Privileged 1.13, 12.4.1 and 21.5.1: without V nothing; with R or X a leaf; a pointer else. */
 static void check_table_entry(const struct hart *hart, const struct capsule *capsule,
                               uint64_t entry, unsigned level, uint64_t guest)
@@ -198,7 +184,7 @@ static void check_table_entry(const struct hart *hart, const struct capsule *cap
     if (!(entry & PTE_V))
         return;
     if (entry & PTE_PERMISSION) {
-        if (is_not_filled(capsule, guest, size_at(level)))
+        if (capsule_memory_gap_has(capsule, guest, size_at(level)))
             panic("hart %u, capsule %d (%s): the G-stage at 0x%lx shows RAM that is not filled",
                   hart->index, capsule->id, capsule->config.name, guest);
         if (!ownership_is(hpa(address), size_at(level), capsule->id, &where))
