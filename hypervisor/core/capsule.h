@@ -174,7 +174,7 @@ struct gpa_range {
 };
 struct gpa_range capsule_memory_gap(const struct capsule *capsule);
 /* Is any of [address, address + size), which does not wrap, in there? */
-bool capsule_memory_gap_has(const struct capsule *capsule, uint64_t address, uint64_t size);
+bool capsule_memory_gap_has(const struct capsule *capsule, struct gpa address, uint64_t size);
 /* Nothing is, from here on. Nothing of the capsule runs. */
 void capsule_memory_reset(struct capsule *capsule);
 

@@ -39,18 +39,23 @@ struct gpa_range capsule_memory_gap(const struct capsule *capsule)
     return gap;
 }
 
-bool capsule_memory_gap_has(const struct capsule *capsule, uint64_t address, uint64_t size)
+bool capsule_memory_gap_has(const struct capsule *capsule, struct gpa address, uint64_t size)
 {
     struct gpa_range gap = capsule_memory_gap(capsule);
-    return gap.from < gap.to && address < gap.to && address + size > gap.from;
+    return gap.from < gap.to && address.value < gap.to && address.value + size > gap.from;
+}
+
+static char *at(const struct capsule *capsule, uint64_t address)
+{
+    return hpa_pointer(hpa(capsule->ram_host.value + (address - capsule->ram_base.value)));
 }
 
 void *capsule_memory(const struct capsule *capsule, struct gpa address, uint64_t size)
 {
     if (!capsule_has_memory(capsule, address, size) ||
-        capsule_memory_gap_has(capsule, address.value, size))
+        capsule_memory_gap_has(capsule, address, size))
         return NULL;
-    return hpa_pointer(hpa(capsule->ram_host.value + (address.value - capsule->ram_base.value)));
+    return at(capsule, address.value);
 }
 
 void capsule_memory_reset(struct capsule *capsule)
@@ -60,11 +65,6 @@ void capsule_memory_reset(struct capsule *capsule)
 }
 
 /* --- filling --- */
-
-static char *at(const struct capsule *capsule, uint64_t address)
-{
-    return hpa_pointer(hpa(capsule->ram_host.value + (address - capsule->ram_base.value)));
-}
 
 /* Fills [from, to) with the part of the segment that lies there. */
 static void fill_segment(struct capsule *capsule, const struct load_segment *segment, uint64_t from,
@@ -113,23 +113,24 @@ static void write_device_tree(struct capsule *capsule)
     capsule_stop(capsule);
 }
 
-/* The megapage at one end of the gap; more, if the device tree has a byte in it: that is in one
- * part. */
+/* The megapage at one end of the gap. The device tree is written at once, so where it begins, the
+ * part goes on to its other end. */
 static struct gpa_range part_at_end(const struct capsule *capsule, struct gpa_range gap,
                                     bool low_end)
 {
     uint64_t tree = capsule->plan.fdt.value, tree_end = tree + capsule->plan.fdt_size;
     struct gpa_range part = gap;
-    if (low_end)
+    if (low_end) {
         part.to = align_down(gap.from, MEGAPAGE_SIZE) + MEGAPAGE_SIZE;
-    else
+        if (tree < part.to && gap.from < tree_end)
+            part.to = align_up(tree_end, MEGAPAGE_SIZE);
+        part.to = part.to < gap.to ? part.to : gap.to;
+    } else {
         part.from = align_down(gap.to - 1, MEGAPAGE_SIZE);
-    if (tree < part.to && part.from < tree_end) {
-        part.from = low_end ? part.from : align_down(tree, MEGAPAGE_SIZE);
-        part.to = low_end ? align_up(tree_end, MEGAPAGE_SIZE) : part.to;
+        if (part.from < tree_end && tree < gap.to)
+            part.from = align_down(tree, MEGAPAGE_SIZE);
+        part.from = part.from > gap.from ? part.from : gap.from;
     }
-    part.from = part.from < gap.from ? gap.from : part.from;
-    part.to = part.to > gap.to ? gap.to : part.to;
     return part;
 }
 
@@ -158,7 +159,7 @@ static void fill_part(struct capsule *capsule, struct gpa_range gap, bool low_en
 bool capsule_memory_fill(struct capsule *capsule, struct gpa address, uint64_t size)
 {
     if (size == 0 || !capsule_has_memory(capsule, address, size) ||
-        !capsule_memory_gap_has(capsule, address.value, size))
+        !capsule_memory_gap_has(capsule, address, size))
         return false;
     if (atomic_exchange(&capsule->ram_filling, 1) != 0)
         return true; /* another hart is at it */

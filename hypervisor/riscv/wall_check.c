@@ -184,7 +184,7 @@ static void check_table_entry(const struct hart *hart, const struct capsule *cap
     if (!(entry & PTE_V))
         return;
     if (entry & PTE_PERMISSION) {
-        if (capsule_memory_gap_has(capsule, guest, size_at(level)))
+        if (capsule_memory_gap_has(capsule, gpa(guest), size_at(level)))
             panic("hart %u, capsule %d (%s): the G-stage at 0x%lx shows RAM that is not filled",
                   hart->index, capsule->id, capsule->config.name, guest);
         if (!ownership_is(hpa(address), size_at(level), capsule->id, &where))
