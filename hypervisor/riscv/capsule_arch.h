@@ -17,10 +17,10 @@ struct capsule_arch {
     uint64_t rom_size;
     /* gstage.c */
     struct hpa gstage_root;
-    uint64_t gstage_pages; /* bytes of table pages, root included */
+    uint64_t gstage_size; /* of the table, root included, in bytes */
     uint64_t hgatp;
-    _Atomic uint64_t
-        generation; /* differs for each life and each map of each capsule: harts notice */
+    /* Differs for each life and each map of each capsule: harts notice. */
+    _Atomic uint64_t generation;
 };
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * The G-stage page table of a capsule (Privileged 1.13, 21.5.1), Sv39x4: a root of four pages and
- * one page of megapages for each gigabyte. RAM is there as far as it has been filled; a gigabyte
- * that is, and lies well, becomes one page. Accessed and dirty bits are set from the
- * start, so the hardware never writes to it. Every other address faults, and devices are emulated;
- * but for a capsule with flash there is one more page of megapages, for the gigabyte that it is in.
- * Each entry is written as a whole, so a walk at the same time finds the old or the new one.
+ * one page of megapages for each gigabyte of RAM. RAM is there as far as it has been filled; a
+ * gigabyte that is, and that the host has at a whole gigabyte, becomes one page. Accessed and dirty
+ * bits are set from the start, so the hardware never writes to it. Every other address faults, and
+ * devices are emulated; but for a capsule with flash there is one more page of megapages, for the
+ * gigabyte that it is in. Each entry is written as a whole, so a walk at the same time finds the
+ * old or the new one.
  */
 #include "csr.h"
 #include "isolation.h"
@@ -13,9 +14,10 @@
 #include "ownership.h"
 #include <string.h>
 
-#define ROOT_SIZE    (4 * PAGE_SIZE)
-#define ROOT_ENTRIES 2048
-#define LEAF         (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D) /* 21.5.1: U is set */
+#define ROOT_SIZE     (4 * PAGE_SIZE)
+#define ROOT_ENTRIES  2048
+#define TABLE_ENTRIES 512
+#define LEAF          (PTE_V | PTE_R | PTE_W | PTE_X | PTE_U | PTE_A | PTE_D) /* 21.5.1: U is set */
 
 #define LEAF_ROM (PTE_V | PTE_R | PTE_X | PTE_U | PTE_A)
 
@@ -47,6 +49,12 @@ static uint64_t *table_of(const struct capsule *capsule, uint64_t gigabyte)
            (ROOT_SIZE + (gigabyte - first_gigabyte(capsule)) * PAGE_SIZE) / sizeof(uint64_t);
 }
 
+/* Of the gigabyte with flash: behind those of RAM. */
+static uint64_t *rom_table_of(const struct capsule *capsule)
+{
+    return table_of(capsule, first_gigabyte(capsule) + gigabytes(capsule));
+}
+
 static void set_entry(uint64_t *slot, uint64_t value)
 {
     __atomic_store_n(slot, value, __ATOMIC_RELEASE);
@@ -76,7 +84,8 @@ void gstage_show_ram(struct capsule *capsule, uint64_t from, uint64_t to)
     uint64_t *root = root_of(capsule);
     for (uint64_t guest = from; guest < to; guest += MEGAPAGE_SIZE) {
         uint64_t gigabyte = guest / GIGAPAGE_SIZE, *table = table_of(capsule, gigabyte);
-        set_entry(&table[guest / MEGAPAGE_SIZE % 512], entry(host_of(capsule, guest), LEAF));
+        set_entry(&table[guest / MEGAPAGE_SIZE % TABLE_ENTRIES],
+                  entry(host_of(capsule, guest), LEAF));
         if (is_whole(capsule, gigabyte))
             set_entry(&root[gigabyte], entry(host_of(capsule, gigabyte * GIGAPAGE_SIZE), LEAF));
         else
@@ -84,17 +93,14 @@ void gstage_show_ram(struct capsule *capsule, uint64_t from, uint64_t to)
     }
 }
 
-void gstage_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
-                 bool shown)
+void gstage_show_rom(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                     bool shown)
 {
-    uint64_t *root = hpa_pointer(capsule->arch.gstage_root);
-    uint64_t *table = root + (ROOT_SIZE + gigabytes(capsule) * PAGE_SIZE) / sizeof *root;
-    for (uint64_t done = 0; done < size; done += MEGAPAGE_SIZE) {
-        uint64_t leaf = shown ? entry(hpa(host.value + done), LEAF_ROM) : 0;
-        __atomic_store_n(&table[(guest.value + done) / MEGAPAGE_SIZE % 512], leaf,
-                         __ATOMIC_RELAXED);
-    }
-    root[guest.value / GIGAPAGE_SIZE] = entry(hpa_of(table), PTE_V);
+    uint64_t *table = rom_table_of(capsule);
+    for (uint64_t done = 0; done < size; done += MEGAPAGE_SIZE)
+        set_entry(&table[(guest.value + done) / MEGAPAGE_SIZE % TABLE_ENTRIES],
+                  shown ? entry(hpa(host.value + done), LEAF_ROM) : 0);
+    set_entry(&root_of(capsule)[guest.value / GIGAPAGE_SIZE], entry(hpa_of(table), PTE_V));
 }
 
 enum error gstage_create(struct capsule *capsule)
@@ -112,7 +118,7 @@ enum error gstage_create(struct capsule *capsule)
     ownership_set_tables(root, size, capsule->id, true);
     memset(hpa_pointer(root), 0, size);
     capsule->arch.gstage_root = root;
-    capsule->arch.gstage_pages = size;
+    capsule->arch.gstage_size = size;
     /* One VMID for each capsule; 0 stays unused. isolation_choose() saw that they suffice. */
     capsule->arch.hgatp = HGATP_MODE_SV39X4 | (uint64_t)(capsule->id + 1) << HGATP_VMID_SHIFT |
                           root.value / PAGE_SIZE;
@@ -121,11 +127,11 @@ enum error gstage_create(struct capsule *capsule)
 
 void gstage_destroy(struct capsule *capsule)
 {
-    if (capsule->arch.gstage_pages != 0) {
-        ownership_set_tables(capsule->arch.gstage_root, capsule->arch.gstage_pages, capsule->id,
+    if (capsule->arch.gstage_size != 0) {
+        ownership_set_tables(capsule->arch.gstage_root, capsule->arch.gstage_size, capsule->id,
                              false);
-        memory_free(capsule->arch.gstage_root, capsule->arch.gstage_pages, MEMORY_HYPERVISOR);
+        memory_free(capsule->arch.gstage_root, capsule->arch.gstage_size, MEMORY_HYPERVISOR);
     }
-    capsule->arch.gstage_pages = 0;
+    capsule->arch.gstage_size = 0;
     capsule->arch.hgatp = 0;
 }

@@ -8,6 +8,7 @@
 #ifndef RISCV_GUEST_ACCESS_H
 #define RISCV_GUEST_ACCESS_H
 
+#include "addr.h"
 #include "csr.h"
 #include "vcpu.h"
 #include <stdbool.h>
@@ -35,6 +36,13 @@ bool guest_write(struct vcpu *vcpu, uint64_t virtual_address, const void *from, 
 /* Fetches the instruction at the guest's pc as the guest may execute it. A 16-bit one is
  * returned in the low half, with the upper half zero. */
 bool guest_fetch(struct vcpu *vcpu, uint32_t *instruction, struct guest_fault *fault);
+
+/* translate.c: walks the guest's own page tables in software, for harts that do not tell the
+ * guest-physical address; *read_only: they forbid stores there. False: there is no way there, or,
+ * with *again, the guest shall try again, for one of its tables is in memory that had to be filled.
+ */
+bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address,
+                     bool *read_only, bool *again);
 
 /* mstatus for an access with the guest's rights. MDT is set in what a trap left there, and a fault
  * with it would be a double trap. */

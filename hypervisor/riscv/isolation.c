@@ -120,10 +120,10 @@ void isolation_show_ram(struct capsule *capsule, uint64_t from, uint64_t to)
 
 /* The new generation makes harts where the capsule does not run now forget the old map when it next
  * does. */
-void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
-                    bool shown)
+void isolation_show_rom(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                        bool shown)
 {
-    gstage_show(capsule, guest, host, size, shown);
+    gstage_show_rom(capsule, guest, host, size, shown);
     atomic_fetch_add(&flushes_ordered, 1);
     begin_generation(capsule);
 }
@@ -155,7 +155,7 @@ static void set_walls(struct hart *hart, struct capsule *capsule, bool open)
     }
     struct pmp_range ram = {capsule->ram_host, capsule->ram_size,
                             open ? SHARED : PMP_R | PMP_W | PMP_X};
-    struct pmp_range tables = {capsule->arch.gstage_root, capsule->arch.gstage_pages,
+    struct pmp_range tables = {capsule->arch.gstage_root, capsule->arch.gstage_size,
                                protect_strictly(hart) ? SHARED : PMP_R};
     struct pmp_range rom = {capsule->arch.rom_host, capsule->arch.rom_size,
                             open ? SHARED : PMP_R | PMP_X};
@@ -218,11 +218,12 @@ void isolation_close(struct hart *hart)
         return;
     hart->arch.open = NULL;
     set_walls(hart, capsule, false);
-    if (!have_h)
+    if (!have_h) {
         sfence_vma_all();
-    else
-        hfence_gvma_all();
-    if (have_h && !use_gstage)
+        return;
+    }
+    hfence_gvma_all();
+    if (!use_gstage)
         hfence_vvma_all();
 }
 

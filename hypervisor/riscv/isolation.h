@@ -26,8 +26,8 @@ void isolation_show_ram(struct capsule *capsule, uint64_t from, uint64_t to);
 /* Puts memory of the capsule's, beside its RAM, into its guest-physical space, to be read and
  * executed but not written, or takes it out again; whole megapages. Holding LOCK_CAPSULE; vCPUs
  * that run owe a FENCE_G afterwards. `gstage` only: isolation_create() has refused it elsewhere. */
-void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
-                    bool shown);
+void isolation_show_rom(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                        bool shown);
 /* Confines what runs next on this hart to the capsule. No locks. */
 void isolation_enter(struct hart *hart, struct capsule *capsule);
 /* Pays a FENCE_G: forgets all translations of the guest-physical kind on this hart. */
@@ -41,8 +41,8 @@ bool isolation_memory_comes(struct vcpu *vcpu);
 bool isolation_memory_comes_at(struct vcpu *vcpu, uint64_t virtual_address);
 bool isolation_memory_comes_to(struct vcpu *vcpu, struct gpa address);
 
-/* Finds the guest-physical address behind an access fault of the loaded vCPU. `virtual_address`
- * is mtval. False: there is none, the guest shall see *fault's cause. */
+/* Finds the guest-physical address behind an access fault of the loaded vCPU, and what the guest is
+ * to see if nothing answers there. False: there is no such address, it shall see *fault. */
 struct guest_fault;
 bool isolation_fault_address(struct vcpu *vcpu, struct gpa *address, struct guest_fault *fault);
 
@@ -69,12 +69,7 @@ enum error gstage_create(struct capsule *capsule);
 void gstage_destroy(struct capsule *capsule);
 void gstage_hide_ram(struct capsule *capsule);
 void gstage_show_ram(struct capsule *capsule, uint64_t from, uint64_t to);
-void gstage_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
-                 bool shown);
-/* Walks the guest's own page tables in software, for harts that do not tell the guest-physical
- * address; *read_only: they forbid stores there. False: there is no way there, or, with *again, the
- * guest shall try again, for one of its tables is in memory that had to be filled. translate.c. */
-bool guest_translate(struct vcpu *vcpu, uint64_t virtual_address, struct gpa *address,
-                     bool *read_only, bool *again);
+void gstage_show_rom(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                     bool shown);
 
 #endif

@@ -187,8 +187,8 @@ void memory_free(struct hpa base, uint64_t size, int owner)
     free(hpa_pointer(base));
 }
 
-void isolation_show(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
-                    bool shown)
+void isolation_show_rom(struct capsule *capsule, struct gpa guest, struct hpa host, uint64_t size,
+                        bool shown)
 {
     uint64_t bank = (guest.value - MACHINE_FLASH_BASE) / MACHINE_FLASH_SIZE;
     assert_true(fake.locked);

@@ -38,7 +38,7 @@ extern struct fake {
     char console[4096], serial[4096], input[64], serial_input[64];
     size_t console_count, serial_count, input_count, serial_input_count;
     size_t flash_size, flash_room; /* bytes that the flash has taken, and could */
-    unsigned shows;                /* of isolation_show: calls, and what was shown last */
+    unsigned shows;                /* of isolation_show_rom: calls, and what was shown last */
     bool shown[CAPSULE_FLASH_MAX];
     bool guest_faults; /* what guest_read answers */
     uint64_t guest_word, guest_address;

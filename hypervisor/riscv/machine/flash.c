@@ -104,8 +104,8 @@ static void set_mode(struct machine *machine, struct flash_bank *bank, enum flas
 {
     bool shown = mode == FLASH_ARRAY;
     if (shown != (bank->mode == FLASH_ARRAY)) {
-        isolation_show(machine->capsule, gpa(bank_address(machine, bank)), hpa_of(bank->contents),
-                       BANK_SIZE, shown);
+        isolation_show_rom(machine->capsule, gpa(bank_address(machine, bank)),
+                           hpa_of(bank->contents), BANK_SIZE, shown);
         machine->wish = WISH_FENCE;
     }
     bank->mode = mode;
