@@ -86,7 +86,7 @@
 #define CSR_MCOUNTINHIBIT 0x320
 #define CSR_SCONTEXT      0x5a8
 
-/* 3.1.6: mstatus; the same places in sstatus and vsstatus (12.1.1, 21.2.2) */
+/* 3.1.6: mstatus; the same places in sstatus and vsstatus (12.1.1, 21.2.11) */
 #define STATUS_SIE        (1UL << 1)
 #define STATUS_MIE        (1UL << 3)
 #define STATUS_SPIE       (1UL << 5)
@@ -128,7 +128,7 @@
 #define INTERRUPT_VS_ALL (INTERRUPT_VSS | INTERRUPT_VST | INTERRUPT_VSE)
 #define INTERRUPT_M_ALL  (INTERRUPT_MS | INTERRUPT_MT | INTERRUPT_ME)
 
-/* 3.1.15, table of mcause values, and 21.4.4 */
+/* 3.1.15, table of mcause values, and 21.6.1 */
 #define CAUSE_INTERRUPT              (1UL << 63)
 #define CAUSE_INSTRUCTION_MISALIGNED 0
 #define CAUSE_INSTRUCTION_ACCESS     1
@@ -178,7 +178,7 @@
 #define HGATP_VMID_SHIFT  44
 #define HGATP_VMID        (0x3fffUL << HGATP_VMID_SHIFT)
 
-/* 12.3.1, page-table entries */
+/* 12.3.1 and 12.4.1, page-table entries; N: chapter 13 (Svnapot) */
 #define PTE_V         (1UL << 0)
 #define PTE_R         (1UL << 1)
 #define PTE_W         (1UL << 2)

@@ -126,7 +126,7 @@ guest_enter:
     mret
 
 /* Into VS-mode or VU-mode. `sret` takes the virtualization mode from hstatus.SPV (Privileged 1.13,
- * 21.4.6) and the privilege from sstatus.SPP, which nobody else uses. mstatus.MPV would do as well, but QEMU
+ * 21.6.4) and the privilege from sstatus.SPP, which nobody else uses. mstatus.MPV would do as well, but QEMU
  * 10.0.13 lets only traps set it. */
 enter_virtual:
     csrw sepc, t0

@@ -4,7 +4,7 @@
 #include "isolation.h"
 
 /* Was it in memory that only had to be filled? mtval2 tells, as of a G-stage fault
- * (Privileged 1.13, 21.4.5); it is 0 for others. QEMU 7.2 calls the fault that of a page, and tells
+ * (Privileged 1.13, 21.4.4); it is 0 for others. QEMU 7.2 calls the fault that of a page, and tells
  * mtval2 all the same. */
 static bool memory_comes(struct vcpu *vcpu, uint64_t tval)
 {

@@ -240,7 +240,7 @@ void isolation_fence(void)
 
 /* --- faults --- */
 
-/* 21.4.5: mtval2 is the address shifted right by 2; its low bits are those of mtval. */
+/* 21.4.4: mtval2 is the address shifted right by 2; its low bits are those of mtval. */
 static struct gpa address_of_gstage_fault(const struct vcpu *vcpu)
 {
     return gpa(vcpu->arch.tval2 << 2 | (vcpu->arch.tval & 3));

@@ -25,7 +25,7 @@ static bool is_leaf(uint64_t pte)
     return (pte & (PTE_R | PTE_X)) != 0;
 }
 
-/* The physical address that a leaf at this level gives. Svnapot (12.4): the low four bits of the
+/* The physical address that a leaf at this level gives. Svnapot (chapter 13): the low four bits of the
  * page number come from the virtual address. */
 static uint64_t leaf_address(uint64_t pte, int level, uint64_t virtual_address)
 {
