@@ -1,12 +1,12 @@
 /*
  * The loader works out, from a capsule's kernel, initramfs and blobs, what its RAM holds at reset:
  * a list of segments that don't overlap, in order of address. It changes nothing; filling the RAM
- * accordingly is capsule_prepare_step()'s work.
+ * accordingly is capsule_memory_fill()'s work.
  *
- * Kernels: ELF (ET_EXEC at its physical addresses, ET_DYN at the start of RAM), Linux `Image`
- * (2 MiB after the start of RAM, or as its header says), any other bytes at config->load, which is
- * by default 0x8020_0000, where QEMU's `virt` starts a supervisor program. A capsule without a
- * kernel starts from its flash.
+ * Kernels: ELF (ET_EXEC at its physical addresses, ET_DYN where it is linked if that is RAM, else
+ * at the start of RAM), Linux `Image` (as far behind the start of RAM as its header says), any
+ * other bytes at config->load, which is by default 0x8020_0000, where QEMU's `virt` starts a
+ * supervisor program. A capsule without a kernel starts from its flash.
  */
 #ifndef CORE_LOADER_H
 #define CORE_LOADER_H

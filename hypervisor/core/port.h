@@ -51,8 +51,8 @@ void port_capsule_reset(struct capsule *capsule);
 /* Lets the guest reach its RAM from one address to another (GPA; megapages, or as far as RAM goes),
  * which capsule_memory() gives already. Any hart; the guest may run on others. */
 void port_capsule_show(struct capsule *capsule, uint64_t from, uint64_t to);
-/* After that: a short step of filling memory that the machine has beside its RAM. True when there
- * is nothing left to fill. Nothing of the capsule runs. */
+/* After a reset: a short step of filling memory that the machine has beside its RAM. True when
+ * there is nothing left to fill. Nothing of the capsule runs. */
 bool port_capsule_prepare(struct capsule *capsule);
 /* Where a capsule's RAM may lie. */
 struct port_ram {

@@ -1,11 +1,12 @@
 /*
  * The scheduler: vCPUs of all capsules share all harts, fairly by weight, preemptively.
  *
- * One queue orders the ready vCPUs by virtual run time (time run, divided by weight); a hart takes
- * the vCPU that has run least. Those that wait are kept, by deadline, at the hart they ran on.
+ * A queue for each set of harts orders the vCPUs that are ready for these by virtual run time (time
+ * run, divided by weight); a hart takes the vCPU that has run least, of all sets that it is in.
+ * Those that wait are kept, by deadline, at the hart they ran on.
  * There is no periodic tick: a hart's timer is set to the earliest of the end of its slice (only
  * when somebody waits for a hart), its guest's own timer, and the first sleeper's deadline.
- * Everything here is guarded by one lock, LOCK_SCHED; docs/architecture.md has the policy.
+ * Everything here is guarded by one lock, LOCK_SCHED; docs/scheduling.md has the policy.
  */
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H

@@ -16,8 +16,9 @@ struct service_result {
 };
 
 /* One call of extension DIOSIX_SBI_EXTENSION by `vcpu`, which runs on this hart. `args` are a0..a5.
- * DIOSIX_WAIT may ask the scheduler to block the vCPU: *again is then set, and the port must let
- * the guest execute its ecall once more when it is woken. */
+ * With *again the result counts for nothing, and the port must let the guest execute its ecall once
+ * more when it next runs: DIOSIX_WAIT has asked the scheduler to block the vCPU, or some of the
+ * buffer was not filled yet. */
 struct service_result service_call(struct vcpu *vcpu, uint64_t function, const uint64_t args[6],
                                    bool *again);
 

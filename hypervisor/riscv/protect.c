@@ -3,7 +3,8 @@
  * have their places for good, on every hart; the lower entry wins:
  *
  *   0, 1    the capsule's RAM                        at each switch to another capsule (pmp.c)
- *   2, 3    its G-stage tables                       "
+ *   2, 3    its G-stage tables; on `pmp`, its RAM    "
+ *           behind what is not filled yet
  *   4       the guard page below the hart's stack    once, locked, like all that follow
  *   5, 6    the capsule's flash                      at each switch
  *   7, 8    the hypervisor's code
@@ -14,7 +15,7 @@
  *
  *                     with Smepmp        without, `gstage`   without, `pmp`
  *   1 RAM             guest RWX          guest RWX           guest RWX
- *   3 tables          M RW, walker R     walker R            -
+ *   3 tables, RAM     M RW, walker R     walker R            guest RWX
  *   4 guard           nobody             nobody              nobody
  *   6 flash           guest RX           guest RX            -
  *   8 code            M RX               all RX              -

@@ -25,8 +25,8 @@ static bool is_leaf(uint64_t pte)
     return (pte & (PTE_R | PTE_X)) != 0;
 }
 
-/* The physical address that a leaf at this level gives. Svnapot (chapter 13): the low four bits of the
- * page number come from the virtual address. */
+/* The physical address that a leaf at this level gives. Svnapot (chapter 13): the low four bits of
+ * the page number come from the virtual address. */
 static uint64_t leaf_address(uint64_t pte, int level, uint64_t virtual_address)
 {
     unsigned offset_bits = 12 + VPN_BITS * (unsigned)level;

@@ -32,7 +32,7 @@ static struct sbi_call read_call(struct vcpu *vcpu)
         .vcpu = vcpu,
         .extension = x[A7],
         .function = x[A6],
-        .args = {x[A0], x[A1], x[A2], x[A0 + 3], x[A0 + 4], x[A0 + 5]},
+        .args = {x[A0], x[A1], x[A2], x[A3], x[A4], x[A5]},
         .error = SBI_SUCCESS,
     };
 }

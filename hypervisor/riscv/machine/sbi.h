@@ -27,11 +27,13 @@
 /* Where a call's registers are in vcpu->arch.x. */
 enum {
     A0 = 10,
-    A1 = 11,
-    A2 = 12,
-    A3 = 13,
-    A6 = 16,
-    A7 = 17
+    A1,
+    A2,
+    A3,
+    A4,
+    A5,
+    A6,
+    A7
 };
 
 struct sbi_call {
@@ -45,8 +47,8 @@ struct sbi_call {
     bool legacy;    /* a v0.1 call: only a0 is written (SBI 3.0, chapter 5) */
     bool extra_set; /* extension 0x0A000005 alone also answers in a2: */
     uint64_t extra;
-    bool again;    /* write nothing, leave the pc at the ecall: it is repeated after a wait */
-    bool replaced; /* the vCPU's registers were set anew (hart resume): leave them alone */
+    bool again;    /* write nothing, leave the pc at the ecall: it is repeated, after a wait say */
+    bool replaced; /* the call does not return (a stop, a fault given instead): write nothing */
 };
 
 struct sbi_extension {
