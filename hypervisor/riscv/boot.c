@@ -306,9 +306,11 @@ static struct memory_extent boot_extents[EXTENTS_MAX];
 
 static void reserve_hypervisor(void)
 {
-    memory_reserve(hpa_of(hypervisor_start), (uint64_t)(hypervisor_end - hypervisor_start),
-                   MEMORY_HYPERVISOR);
-    memory_reserve(hpa_of(dmfs_start), (uint64_t)(dmfs_end - dmfs_start), MEMORY_HYPERVISOR);
+    if (memory_reserve(hpa_of(hypervisor_start), (uint64_t)(hypervisor_end - hypervisor_start),
+                       MEMORY_HYPERVISOR) != OK ||
+        memory_reserve(hpa_of(dmfs_start), (uint64_t)(dmfs_end - dmfs_start), MEMORY_HYPERVISOR) !=
+            OK)
+        panic("the device tree leaves no room to note where the hypervisor is");
     memory_keep_clear(hpa_of(hypervisor_area_end), UINT64_MAX);
 }
 

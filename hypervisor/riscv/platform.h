@@ -13,7 +13,8 @@
 
 /* Reads the tree: memory and reservations go into the memory map, drivers are bound, harts listed.
  * False, and logged where that can be seen, when the machine cannot be used: the tree is damaged,
- * or has no memory, no hart, no timer or no timebase. */
+ * has no memory, no hart, no timer or no timebase, or reserves more pieces of memory than the map
+ * has room for. */
 bool platform_init(const void *fdt);
 
 struct platform_hart {

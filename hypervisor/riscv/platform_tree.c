@@ -31,6 +31,7 @@ static const char *bootargs_words = "";
 static uint64_t initrd_start, initrd_size;
 static int serial_node = -1;
 static bool cbop_block_sizes_differ;
+static bool unreserved; /* something has no room in the map of memory: capsules would get it */
 
 /* ---- Memory ---- */
 
@@ -49,7 +50,10 @@ static void each_region(int node, enum error (*take)(struct hpa base, uint64_t s
 
 static enum error reserve(struct hpa base, uint64_t size)
 {
-    return memory_reserve(base, size, MEMORY_RESERVED);
+    enum error error = memory_reserve(base, size, MEMORY_RESERVED);
+
+    unreserved |= error != OK;
+    return error;
 }
 
 static bool is_memory(int node)
@@ -79,7 +83,7 @@ static void reserve_own(uint64_t start, uint64_t size, bool whole)
         end = align_down(end, PAGE_SIZE);
     }
     if (start < end)
-        memory_reserve(hpa(start), end - start, MEMORY_HYPERVISOR);
+        unreserved |= memory_reserve(hpa(start), end - start, MEMORY_HYPERVISOR) != OK;
 }
 
 static void reserve_tree_and_initrd(bool whole)
@@ -405,6 +409,10 @@ static bool read_tree(void)
     read_chosen();
     if (!read_harts() || !read_memory()) {
         log_error("the device tree names no hart or no memory that can be used");
+        return false;
+    }
+    if (unreserved) {
+        log_error("the device tree reserves memory in more pieces than there is room to note");
         return false;
     }
     if (!find_devices()) {

@@ -493,6 +493,26 @@ static void test_a_timebase_that_cannot_be(void **state)
     }
 }
 
+/* What could not be noted would be given to guests. */
+static void test_more_reservations_than_can_be_noted(void **state)
+{
+    (void)state;
+    for (unsigned count = 1; count <= 64; count *= 8) {
+        size_t size;
+        void *loaded = load("virt", &size), *tree = malloc(size + 4096);
+
+        snapshot_setup(NULL);
+        assert_int_equal(fdt_open_into(loaded, tree, (int)size + 4096), 0);
+        for (unsigned i = 0; i < count; i++)
+            assert_int_equal(fdt_add_mem_rsv(tree, 0x80100000 + i * 2 * PAGE_SIZE, PAGE_SIZE), 0);
+        assert_int_equal(platform_init(tree), count < 64);
+        if (count < 64)
+            assert_int_equal(memory_owned(MEMORY_RESERVED), count * PAGE_SIZE);
+        free(tree);
+        free(loaded);
+    }
+}
+
 /* A region that ends before its registers do is not touched beyond its end. */
 static void test_a_plic_without_room_for_its_registers(void **state)
 {
@@ -569,6 +589,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_jammed_port_does_not_hold_anybody_up, snapshot_setup),
         cmocka_unit_test_setup(test_what_is_no_tree, snapshot_setup),
         cmocka_unit_test_setup(test_a_timebase_that_cannot_be, snapshot_setup),
+        cmocka_unit_test_setup(test_more_reservations_than_can_be_noted, snapshot_setup),
         cmocka_unit_test_setup(test_a_plic_without_room_for_its_registers, snapshot_setup),
         cmocka_unit_test_setup(test_damaged_virt, snapshot_setup),
         cmocka_unit_test_setup(test_damaged_aia, snapshot_setup),
