@@ -216,14 +216,17 @@ static bool is_timebase(bool found)
     return good;
 }
 
+/* False, with the reason logged: it cannot be used. */
 static bool read_harts(void)
 {
     int cpu, cpus = tree_find_child(tree, 0, "cpus", 4);
     bool has_timebase =
         cpus >= 0 && devicetree_u64(tree, cpus, "timebase-frequency", &platform.timebase);
 
-    if (cpus < 0)
+    if (cpus < 0) {
+        log_error("the device tree has no /cpus");
         return false;
+    }
     platform.mmu_type = PLATFORM_MMU_TYPES - 1;
     tree_for_each_child(cpu, tree, cpus)
     {
@@ -232,6 +235,8 @@ static bool read_harts(void)
             has_timebase = devicetree_u64(tree, cpu, "timebase-frequency", &platform.timebase);
         add_hart(cpu);
     }
+    if (listed_count == 0)
+        log_error("the device tree names no hart that can be used");
     return is_timebase(has_timebase) && listed_count > 0;
 }
 
@@ -407,8 +412,10 @@ static bool read_tree(void)
 {
     find_serial();
     read_chosen();
-    if (!read_harts() || !read_memory()) {
-        log_error("the device tree names no hart or no memory that can be used");
+    if (!read_harts())
+        return false;
+    if (!read_memory()) {
+        log_error("the device tree names no memory that can be used");
         return false;
     }
     if (unreserved) {
