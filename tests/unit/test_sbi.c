@@ -3,6 +3,8 @@
 #include "machine_fakes.h"
 #include "devices.h"
 #include "sbi.h"
+#include "version.h"
+#include <stdio.h>
 #include <string.h>
 
 #define EXT_BASE   0x10
@@ -103,6 +105,9 @@ static void test_base(void **state)
     (void)state;
     assert_int_equal(call(EXT_BASE, 0, 0, 0, 0).value, 3UL << 24);
     assert_int_equal(call(EXT_BASE, 1, 0, 0, 0).value, 5);
+    unsigned major, minor, patch;
+    assert_int_equal(sscanf(DIOSIX_VERSION, "%u.%u.%u", &major, &minor, &patch), 3);
+    assert_int_equal(call(EXT_BASE, 2, 0, 0, 0).value, major << 16 | minor << 8 | patch);
     for (uint64_t function = 4; function < 7; function++) {
         struct answer answer = call(EXT_BASE, function, 9, 9, 9);
         assert_int_equal(answer.error, SBI_SUCCESS);

@@ -1,5 +1,6 @@
 /* BASE: what SBI this is and what it has (SBI 3.0, chapter 4). */
 #include "sbi.h"
+#include "version.h"
 
 enum {
     GET_SPEC_VERSION = 0,
@@ -12,11 +13,6 @@ enum {
 };
 
 #define SPEC_VERSION (3UL << 24) /* 4.1: major number from bit 24 */
-
-/* Major from bit 16, minor from bit 8, patch; the build gives it. */
-#ifndef DIOSIX_VERSION_NUMBER
-#define DIOSIX_VERSION_NUMBER 0x000100
-#endif
 
 static void handle(struct sbi_call *call)
 {
