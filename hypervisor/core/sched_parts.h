@@ -44,6 +44,7 @@ static inline unsigned called_count(void)
     return sched_called_total;
 }
 
+/* sched.c: as slice_of(), where it is not a whole one. */
 uint64_t sched_shorter_slice(uint64_t weight);
 
 /* Light ones get shorter slices: they have to wait long for the next. So do all when many wait, for
@@ -150,11 +151,6 @@ static inline uint64_t slice_end(const struct hart *hart)
 {
     return atomic_load_explicit(&hart->slice_end, memory_order_relaxed);
 }
-
-/* --- sched.c --- */
-
-/* As slice_of(), where it is not a whole one. */
-uint64_t sched_shorter_slice(uint64_t weight);
 
 /* --- wake.c --- */
 

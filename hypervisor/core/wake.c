@@ -84,7 +84,6 @@ static inline struct survey survey(const struct hart_set *set, uint64_t now)
     return found;
 }
 
-/* The least that one of those that run on the harts of a set has had. */
 __attribute__((noinline)) uint64_t sched_least_of_running(const struct hart_set *set, uint64_t now)
 {
     uint64_t least = UINT64_MAX;
@@ -99,8 +98,6 @@ __attribute__((noinline)) uint64_t sched_least_of_running(const struct hart_set 
     return least;
 }
 
-/* Moves a set's clock on to the one that has had least, of those that a new one competes with:
- * those that run, and those that are ready. */
 void sched_advance_virtual_now(struct hart_set *set, uint64_t least)
 {
     struct vcpu *first = vcpu_of_ready(pqueue_first(&set->ready));
@@ -118,7 +115,6 @@ void sched_kick(struct hart *hart)
     port_kick(hart);
 }
 
-/* An idle hart is to take one that is ready. Until it comes, it is not called for another. */
 __attribute__((noinline)) void sched_call(struct hart *hart)
 {
     hart->called = true;
@@ -135,7 +131,6 @@ void sched_come(struct hart *hart)
     sched_called_total--;
 }
 
-/* Its capsule has used up its time: it sleeps, whatever happens, until there is more. */
 void sched_sleep_capped(struct vcpu *vcpu, uint64_t now)
 {
     for (unsigned i = 0; vcpu->hart == NULL; i++) /* it is new; at least one hart is there */
@@ -148,7 +143,6 @@ void sched_sleep_capped(struct vcpu *vcpu, uint64_t now)
         sched_kick(vcpu->hart);
 }
 
-/* Who runs there does so until then at most. */
 void sched_make_room(struct hart *hart, uint64_t end, uint64_t now)
 {
     if (end >= slice_end(hart))
