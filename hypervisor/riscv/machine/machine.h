@@ -79,8 +79,9 @@ void machine_alarms(struct hart *hart);
 enum error machine_fdt(struct capsule *capsule, void *buffer, size_t size, uint64_t initrd_start,
                        uint64_t initrd_end);
 
-/* The wall-clock time, in ns since 1970, when port_time() was 0: what guests' clocks start from. */
-extern uint64_t machine_rtc_epoch;
+/* What guests' clocks show when port_time() is 0, in seconds since 1970: 2026-01-01T00:00:00Z, for
+ * the host's own clock is not asked. */
+#define MACHINE_RTC_START UINT64_C(1767225600)
 
 /* The extensions that a guest may use, for its device tree: isa_format() in isa.h. */
 struct machine_isa {

@@ -30,16 +30,13 @@ enum {
 /* A hart looks again after this time at the latest, so that no product below overflows. */
 #define LOOK_AHEAD (3600 * NANOSECONDS)
 
-/* 2026-01-01T00:00:00Z: a host without a clock of its own starts here. */
-uint64_t machine_rtc_epoch = UINT64_C(1767225600) * NANOSECONDS;
-
 /* In two steps, because ticks times 10^9 would overflow within the hour. */
 static uint64_t now(const struct rtc *rtc)
 {
     uint64_t ticks = port_time(), frequency = port_frequency();
     uint64_t elapsed =
         ticks / frequency * NANOSECONDS + ticks % frequency * NANOSECONDS / frequency;
-    return machine_rtc_epoch + elapsed + rtc->offset;
+    return MACHINE_RTC_START * NANOSECONDS + elapsed + rtc->offset;
 }
 
 static uint64_t replace_low(uint64_t value, uint32_t low)
