@@ -9,7 +9,6 @@ const char *error_name(enum error error)
         [ERROR_BAD_CONFIG] = "value out of range",
         [ERROR_NOT_FOUND] = "not found",
         [ERROR_BAD_STATE] = "not possible in this state",
-        [ERROR_BAD_ADDRESS] = "address out of range",
         [ERROR_NO_SUPPORT] = "not supported",
     };
     const unsigned count = sizeof names / sizeof names[0];

@@ -8,8 +8,7 @@ enum error {
     ERROR_BAD_IMAGE,  /* the DMFS image or a blob in it is damaged or not what it says */
     ERROR_BAD_CONFIG, /* a value is out of its range */
     ERROR_NOT_FOUND,
-    ERROR_BAD_STATE,   /* not possible in the state that the thing is in */
-    ERROR_BAD_ADDRESS, /* outside the caller's memory */
+    ERROR_BAD_STATE, /* not possible in the state that the thing is in */
     ERROR_NO_SUPPORT,
 };
 

@@ -69,8 +69,6 @@ struct interrupt_driver {
 /* An IMSIC has no sources, so only `compatible` and `probe`. */
 extern const struct interrupt_driver plic, aplic, imsic;
 
-bool plic_present(void);
-
 /* What harts use of their IMSICs: identities, from which an interrupt is made by writing one to a
  * hart's page. */
 #define IMSIC_KICK      1
@@ -88,12 +86,11 @@ struct imsic_layout {
 };
 const struct imsic_layout *imsic_layout(void);
 
-/* The machine's own switch: devices through which it can be turned off or started again. */
+/* The machine's own switch. */
 struct power_driver {
     const char *const *compatible;
     bool (*probe)(const void *fdt, int node);
-    void (*off)(bool failed); /* returns only if it did not work */
-    void (*reset)(void);
+    void (*off)(void); /* returns only if it did not work */
 };
 
 extern const struct power_driver power_sifive_test;

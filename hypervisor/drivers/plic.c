@@ -78,11 +78,6 @@ BOOT_ONLY static bool probe(const void *fdt, int node)
     return true;
 }
 
-BOOT_ONLY bool plic_present(void)
-{
-    return sources > 0;
-}
-
 BOOT_ONLY static bool passes(const void *fdt, int node)
 {
     return sources > 0 && devicetree_is_compatible(fdt, node, plic.compatible);

@@ -1,13 +1,10 @@
-/* SiFive's test finisher: a word that ends the simulation or resets the machine (QEMU,
- * hw/misc/sifive_test.c). */
+/* SiFive's test finisher: a word that ends the simulation (QEMU, hw/misc/sifive_test.c). */
 #include "boot_only.h"
 #include "devicetree.h"
 #include "driver.h"
 #include "mmio.h"
 
-#define FINISHER_FAIL  0x3333 /* with an exit code above it */
-#define FINISHER_PASS  0x5555
-#define FINISHER_RESET 0x7777
+#define FINISHER_PASS 0x5555
 
 static uint64_t base;
 
@@ -18,16 +15,11 @@ BOOT_ONLY static bool probe(const void *fdt, int node)
     return devicetree_reg(fdt, node, 0, &base, &size) && size >= 4 && base % 4 == 0;
 }
 
-static void off(bool failed)
+static void off(void)
 {
-    mmio_write32(base, failed ? 1U << 16 | FINISHER_FAIL : FINISHER_PASS);
-}
-
-static void reset(void)
-{
-    mmio_write32(base, FINISHER_RESET);
+    mmio_write32(base, FINISHER_PASS);
 }
 
 static const char *const compatible[] = {"sifive,test0", "sifive,test1", NULL};
 
-const struct power_driver power_sifive_test = {compatible, probe, off, reset};
+const struct power_driver power_sifive_test = {compatible, probe, off};

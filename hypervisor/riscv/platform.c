@@ -47,14 +47,8 @@ void platform_mask(uint64_t hart_id, unsigned source)
     platform.controller->mask(hart_id, source);
 }
 
-void platform_power_off(bool failed)
+void platform_power_off(void)
 {
     if (platform.power)
-        platform.power->off(failed);
-}
-
-void platform_reset(void)
-{
-    if (platform.power)
-        platform.power->reset();
+        platform.power->off();
 }

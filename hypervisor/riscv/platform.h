@@ -50,9 +50,8 @@ void platform_complete(uint64_t hart_id, unsigned source);
 /* It asks no more. */
 void platform_mask(uint64_t hart_id, unsigned source);
 
-/* Turns the machine off, or starts it again. They return if it has no device for it. */
-void platform_power_off(bool failed);
-void platform_reset(void);
+/* Turns the machine off. Returns if it has no device for that. */
+void platform_power_off(void);
 
 /* How platform_tree.c tells platform.c all this. */
 #define PLATFORM_FALLBACK_TIMEBASE 10000000 /* so that nobody divides by 0 before it is known */

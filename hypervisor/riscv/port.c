@@ -156,7 +156,7 @@ void port_power_off(void)
                      "interrupted for the scheduler by %lu timers and %lu kicks",
                      harts[i]->id, stack_used(harts[i]), HART_STACK_SIZE - (unsigned)PAGE_SIZE,
                      harts[i]->switches, harts[i]->timers, harts[i]->kicks);
-    platform_power_off(false);
+    platform_power_off();
     log_info("this machine cannot turn itself off: halted");
     port_halt();
 }

@@ -22,7 +22,6 @@
 #define UART_THR 0
 #define UART_IER 1
 #define UART_LSR 5
-#define UART_SCR 7
 #define IER_THRE 2
 
 extern uint64_t first_instret;

@@ -54,11 +54,4 @@ static inline uint64_t written(uint64_t address)
     return registers[register_place(address)].value;
 }
 
-static inline void registers_reset(void)
-{
-    register_count = 0;
-    on_read = NULL;
-    on_write = NULL;
-}
-
 #endif

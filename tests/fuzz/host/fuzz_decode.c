@@ -13,7 +13,6 @@
 #define OPCODE_SYSTEM   0x73
 
 #define AMO_LR 2
-#define AMO_SC 3
 
 static unsigned log2_of(unsigned size)
 {

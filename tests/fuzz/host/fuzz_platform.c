@@ -247,8 +247,7 @@ static void use_devices(void)
     if (serial_needs_poll())
         serial_polled();
     port_serial_read(bytes, sizeof bytes);
-    platform_reset();
-    platform_power_off(true);
+    platform_power_off();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
