@@ -112,8 +112,10 @@ __attribute__((noinline)) bool exit_fast_access(struct vcpu *vcpu, uint64_t caus
     struct gpa address;
     fast_note(vcpu, cause);
     uint32_t instruction = identify(port_hart(), vcpu);
-    if (!is_plain(instruction) || !isolation_fault_address(vcpu, &address, &fault))
+    if (!is_plain(instruction))
         return false;
+    if (!isolation_fault_address(vcpu, &address, &fault)) /* it may have looked in vain */
+        return fast_decline(vcpu);
     if (is_store(instruction))
         return !fault.read_only && reach(vcpu, address, instruction);
     int64_t value = machine_look(vcpu, address, access_size(instruction));

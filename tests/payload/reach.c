@@ -1,7 +1,8 @@
 /*
  * Two vCPUs reach for the same new memory at the same time, megapage after megapage: by plain
  * accesses, by the mask of a legacy SBI call, which the hypervisor reads for the guest, and by
- * fetching. It is new memory that holds zeros, and never a fault.
+ * fetching. It is new memory that holds zeros, and never a fault. Or the one makes a page table of
+ * it, and the other uses that, with a load that is not compressed.
  */
 #include "payload.h"
 
@@ -11,7 +12,7 @@
 #define LEFT_TO_OTHERS 4 /* megapages at each end of RAM: the program's, the device tree's */
 
 static uint8_t stack[4096] __attribute__((aligned(16)));
-static volatile uint64_t go, done;
+static volatile uint64_t go, done, table;
 static unsigned faults, not_zero;
 
 /* A fault of the mask comes as if the call had made it. */
@@ -32,17 +33,38 @@ static struct trap send_ipi(uint64_t mask_at)
     return local()->trap;
 }
 
+static struct trap make_table(uint64_t at)
+{
+    struct trap trap = try_store(at, 8, pte((uint64_t)scratch_pages, PTE_LEAF));
+    page_middle[1] = pte(at, PTE_V);
+    __sync_synchronize();
+    table = at;
+    return trap;
+}
+
+static struct trap use_table(uint64_t at, uint64_t *value)
+{
+    while (table != at)
+        ;
+    paging_on();
+    struct trap trap = try_load(WINDOW + MEGAPAGE, 4, value);
+    paging_off();
+    return trap;
+}
+
 static void reach(uint64_t round, bool first)
 {
     uint64_t at = ram.base + (LEFT_TO_OTHERS + round) * MEGAPAGE + 0x1000, value = 0;
     struct trap trap;
-    if (round % 3 == 0)
+    if (round % 4 == 0)
         trap = first ? try_store(at + 8, 8, 0) : try_load(at, 8, &value);
-    else if (round % 3 == 1)
+    else if (round % 4 == 1)
         trap = send_ipi(at);
-    else
+    else if (round % 4 == 2)
         trap = try_execute(at); /* zeros are illegal */
-    bool expected = round % 3 == 2 && trap.scause == CAUSE_ILLEGAL;
+    else
+        trap = first ? make_table(at) : use_table(at, &value);
+    bool expected = round % 4 == 2 && trap.scause == CAUSE_ILLEGAL;
     not_zero += value != 0;
     if (trap.trapped && !expected) {
         __atomic_fetch_add(&faults, 1, __ATOMIC_RELAXED);
