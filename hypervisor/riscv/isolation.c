@@ -163,7 +163,8 @@ static void set_walls(struct hart *hart, struct capsule *capsule, bool open)
 }
 
 /* Cached translations hold PMP's verdicts (3.7.2), so they go with the old setting. On `gstage`
- * they are tagged with the VMID, and go only when VMIDs are used again. */
+ * they are tagged with the VMID, under which there are none while the setting changes, and go only
+ * when VMIDs are used again. */
 static void flush_after_switch(struct hart *hart)
 {
     uint64_t ordered = atomic_load(&flushes_ordered);
@@ -183,6 +184,8 @@ static void flush_after_switch(struct hart *hart)
 __attribute__((noinline)) static void confine(struct hart *hart, struct capsule *capsule,
                                               uint64_t generation)
 {
+    if (have_h)
+        csr_write(CSR_HGATP, 0);
     if (have_pmp || protect_strictly(hart))
         set_walls(hart, capsule, false);
     if (have_h)
