@@ -58,10 +58,10 @@ static void put_loaded(struct vcpu *vcpu, const struct access_instruction *acces
 /* Or nothing, if its memory only had to be filled: it tries again. */
 static void give_fault(struct vcpu *vcpu, const struct guest_fault *fault)
 {
-    if (fault->again || isolation_memory_comes_at(vcpu, fault->tval))
-        return;
-    vcpu_count_exit(vcpu, DIOSIX_EXIT_FAULT);
-    inject_exception(vcpu, fault->cause, fault->tval);
+    bool again = fault->again || isolation_memory_comes_at(vcpu, fault->tval);
+    vcpu_count_exit(vcpu, again ? DIOSIX_EXIT_MEMORY : DIOSIX_EXIT_FAULT);
+    if (!again)
+        inject_exception(vcpu, fault->cause, fault->tval);
 }
 
 static bool writes_memory(const struct access_instruction *access)
@@ -135,8 +135,10 @@ void emulate_access_fault(struct vcpu *vcpu)
 {
     struct gpa address;
     struct guest_fault fault;
-    if (isolation_memory_comes(vcpu))
+    if (isolation_memory_comes(vcpu)) {
+        vcpu_count_exit(vcpu, DIOSIX_EXIT_MEMORY);
         return;
+    }
     if (is_fetch_fault(vcpu->arch.cause)) {
         fault = (struct guest_fault){.cause = CAUSE_INSTRUCTION_ACCESS, .tval = vcpu->arch.tval};
         give_fault(vcpu, &fault);

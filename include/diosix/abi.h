@@ -154,6 +154,7 @@ enum diosix_exit {
     DIOSIX_EXIT_ILLEGAL = 25,    /* an illegal instruction, given back */
     DIOSIX_EXIT_FAULT = 26,      /* an access fault, given back */
     DIOSIX_EXIT_EXCEPTION = 27,  /* another exception, given back */
+    DIOSIX_EXIT_MEMORY = 28,     /* RAM that it first reached for, and that had to be filled */
     DIOSIX_EXIT_COUNT
 };
 

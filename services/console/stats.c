@@ -36,6 +36,7 @@ static const char *const exit_names[DIOSIX_EXIT_COUNT] = {
     [DIOSIX_EXIT_ILLEGAL] = "illegal",
     [DIOSIX_EXIT_FAULT] = "fault",
     [DIOSIX_EXIT_EXCEPTION] = "exception",
+    [DIOSIX_EXIT_MEMORY] = "memory",
 };
 
 const char *stats_exit_name(unsigned reason)
