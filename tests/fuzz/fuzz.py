@@ -14,6 +14,7 @@ between them are real.
 """
 
 import argparse
+import math
 import os
 import random
 import re
@@ -191,7 +192,9 @@ class Run:
                 raise self.machine.failure(f"a canary is silent after the end\n{self.replay()}")
 
     def replay(self):
-        return f"to do it again: make fuzz MACHINE={self.name} SEED={self.seed}"
+        """It may take twice as long, for it is not the same each time and machines are shared."""
+        seconds = max(60, math.ceil(2 * (time.monotonic() - self.started)))
+        return f"to do it again: make fuzz MACHINE={self.name} SEED={self.seed} TIME={seconds}"
 
     def by_kind(self):
         sums = defaultdict(lambda: [0, 0, 0, 0])
