@@ -12,10 +12,11 @@ RNMI = "rnmi-interrupt-vector=0x80000010,rnmi-exception-vector=0x80000010"
 FAULT = "hypervisor fault: "
 
 
-def violate(what, expected, **options):
-    """Tries it; returns what the hypervisor says at last."""
+def violate(what, expected, hart=0, **options):
+    """Tries it on this hart, the last one; returns what the hypervisor says at last."""
     append = f"services=no violate={what} " + options.pop("append", "")
-    with Machine(TWO, smp=1, append=append, **options) as machine:
+    guests = [{**guest, "harts": [hart]} for guest in TWO]
+    with Machine(guests, smp=hart + 1, append=append, **options) as machine:
         machine.expect(f"violation: {what}", anywhere=True)
         return machine.expect_any(["panic: " + expected, r"panic: .*\n", r"qemu: fatal: .*\n"])
 
@@ -56,6 +57,12 @@ def test_smepmp(kind, what):
     caught(what, ALL[what], **SMEPMP[kind])
 
 
+@pytest.mark.parametrize("what", FEW)
+def test_smepmp_on_another_hart(what):
+    """Than the one that boots, which is mostly the first."""
+    caught(what, ALL[what] + r".*, hart 2\n", hart=2, **SMEPMP["gstage"])
+
+
 @pytest.mark.parametrize("what", CODE)
 @pytest.mark.parametrize("qemu", ["qemu", "qemu10"])
 def test_code_behind_gstage(qemu, what):
@@ -83,9 +90,10 @@ def test_guests_live(kind):
         machine.expect("capsule crash: .*restart", anywhere=True)
 
 
-@pytest.mark.parametrize("cpu", ["rv64", "rv64,h=off", "sifive-u54"])
-def test_stack_guard(cpu):
-    caught("stack-overflow", FAULT + r"(store/AMO|load) access fault below the hart's stack", cpu=cpu)
+@pytest.mark.parametrize("cpu,hart", [("rv64", 0), ("rv64", 1), ("rv64,h=off", 1), ("sifive-u54", 0)])
+def test_stack_guard(cpu, hart):
+    caught("stack-overflow", FAULT + rf"(store/AMO|load) access fault below the hart's stack.*, hart {hart}\n", hart=hart,
+           cpu=cpu)
 
 
 @pytest.mark.parametrize("cpu", ["rv64", "max", "rv64,smdbltrp=on", f"rv64,smdbltrp=on,smrnmi=on,{RNMI}"])
