@@ -90,7 +90,7 @@ void stats_explain(long error)
 
 /* --- what it was last time --- */
 
-#define REMEMBERED 32
+#define REMEMBERED 128 /* two of the largest capsules */
 
 static struct memory {
     bool used;

@@ -101,14 +101,16 @@ long diosix_capsule_control(unsigned capsule, enum diosix_control action)
     return control_answer;
 }
 
-static struct diosix_vcpu_stats vcpu_stats[GUESTS][2];
+#define VCPUS 64
+
+static struct diosix_vcpu_stats vcpu_stats[GUESTS][VCPUS];
 static struct diosix_hart_stats hart_stats[8];
 static unsigned hart_count;
 static long stats_answer, trace_answer;
 
 long diosix_vcpu_stats(unsigned long capsule, unsigned vcpu, struct diosix_vcpu_stats *stats)
 {
-    assert_true(capsule < GUESTS && vcpu < guests[capsule].vcpus && vcpu < 2);
+    assert_true(capsule < GUESTS && vcpu < guests[capsule].vcpus && vcpu < VCPUS);
     *stats = vcpu_stats[capsule][vcpu];
     if (!stats_answer && !stats->now)
         return DIOSIX_ERR_INVALID_STATE; /* it has ended */
@@ -794,6 +796,28 @@ static void test_stats_of_one_that_was_started_anew(void **state)
     guests[2].vcpus = 0;
 }
 
+/* Two of the largest are remembered from one look to the next. */
+static void test_stats_of_many_vcpus(void **state)
+{
+    (void)state;
+    for (unsigned capsule = 1; capsule <= 2; capsule++) {
+        guests[capsule].vcpus = VCPUS;
+        for (unsigned vcpu = 0; vcpu < VCPUS; vcpu++)
+            set_vcpu(capsule, vcpu, 20000, 0, 0, 500, 0);
+    }
+    user_types("\035stats 1\rstats 2\r");
+    for (unsigned capsule = 1; capsule <= 2; capsule++) {
+        for (unsigned vcpu = 0; vcpu < VCPUS; vcpu++)
+            set_vcpu(capsule, vcpu, 24000, 0, 0, 504, 0);
+        clear_screen();
+        user_types(capsule == 1 ? "stats 1\r" : "stats 2\r");
+        assert_on_screen("vCPU 0: idle, hart 3; the last 4.0 s: 1.0 exits/s\r\n");
+        assert_on_screen("vCPU 63: idle, hart 3; the last 4.0 s: 1.0 exits/s\r\n");
+    }
+    guests[1].vcpus = 1;
+    guests[2].vcpus = 0;
+}
+
 static void test_stats_of_the_attached_guest(void **state)
 {
     (void)state;
@@ -1086,6 +1110,7 @@ int main(void)
         cmocka_unit_test_setup(test_escape_key_can_be_sent, setup),
         cmocka_unit_test_setup(test_stats, setup),
         cmocka_unit_test_setup(test_stats_of_one_that_was_started_anew, setup),
+        cmocka_unit_test_setup(test_stats_of_many_vcpus, setup),
         cmocka_unit_test_setup(test_stats_of_the_attached_guest, setup),
         cmocka_unit_test_setup(test_stats_that_are_refused, setup),
         cmocka_unit_test_setup(test_top, setup),
