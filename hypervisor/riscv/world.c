@@ -201,14 +201,6 @@ static void open_wfi(struct hart *hart, bool open)
         csr_set(CSR_HSTATUS, HSTATUS_VTW);
 }
 
-/* Even in machine mode the hart may translate by vsatp, of its own accord (21.2.18). What it finds
- * by the last vCPU's page tables must not stay in it under the VMID of the next. */
-static void leave_page_tables(const struct hart *hart, const struct vcpu *next)
-{
-    if (hart->arch.features.h && hart->arch.loaded != next)
-        csr_write(CSR_VSATP, 0);
-}
-
 /* Code that it wrote, or that was loaded for it, was written on another hart. */
 static void arrive(struct hart *hart, struct vcpu *vcpu)
 {
@@ -217,16 +209,25 @@ static void arrive(struct hart *hart, struct vcpu *vcpu)
     fence_i();
 }
 
+/* Is what the hart holds still the vCPU's, from last time? */
+static bool is_loaded(const struct hart *hart, const struct vcpu *vcpu)
+{
+    return hart->arch.loaded == vcpu && vcpu->arch.loaded_on == hart;
+}
+
 void world_load(struct hart *hart, struct vcpu *vcpu)
 {
     const struct hart_features *features = &hart->arch.features;
     struct supervisor_state *s = &vcpu->arch.supervisor;
     const bool h = features->h;
-    leave_page_tables(hart, vcpu);
+    /* Even in machine mode the hart may translate by vsatp, of its own accord (21.2.18). What it
+     * finds by the last vCPU's page tables must not stay in it under the VMID of the next. */
+    if (h && !is_loaded(hart, vcpu))
+        csr_write(CSR_VSATP, 0);
     isolation_enter(hart, vcpu->capsule);
     wall_check(hart, vcpu->capsule);
     forget_stale_translations(hart, vcpu);
-    if (hart->arch.loaded != vcpu || vcpu->arch.loaded_on != hart) {
+    if (!is_loaded(hart, vcpu)) {
         if (features->unlisted != 0)
             unlisted_clear(features->unlisted);
         open_wfi(hart, vcpu->arch.own_wfi);
