@@ -90,13 +90,16 @@ static inline uint64_t comparable(const struct vcpu *vcpu)
     return vcpu->virtual_time + set_of(vcpu)->offset;
 }
 
-/* The same of the one that runs there, up to this instant. */
+/* The same of the one that runs there, up to this instant. Harts' clocks may differ by a little: by
+ * this one's it may begin only now. */
 static inline uint64_t comparable_now(const struct hart *hart, uint64_t now)
 {
+    if (now < hart->started)
+        now = hart->started;
     return comparable(hart->current) + virtual_ticks(hart->current, now - hart->started);
 }
 
-/* Since the last change it was in this state. Harts' clocks may differ by a little. */
+/* Since the last change it was in this state. By another hart's clock that may be to come. */
 static inline void account(struct vcpu *vcpu, enum vcpu_run state, uint64_t now)
 {
     if (now > vcpu->since) {

@@ -19,6 +19,7 @@ void hosted_reset(void);
 struct hpa hosted_add_ram(uint64_t size);
 
 extern uint64_t hosted_time, hosted_frequency;
+extern __thread uint64_t hosted_lag;         /* ticks that this thread's clock is behind that */
 extern __thread struct capsule *hosted_open; /* whose memory may be touched */
 extern __thread struct hart *hosted_hart;    /* the hart that this thread is */
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 uint64_t hosted_time, hosted_frequency = HOSTED_FREQUENCY;
+__thread uint64_t hosted_lag;
 __thread struct hart *hosted_hart;
 __thread struct capsule *hosted_open;
 struct port_ram hosted_capsule_ram;
@@ -47,7 +48,7 @@ struct hpa hosted_add_ram(uint64_t size)
 
 uint64_t port_time(void)
 {
-    return hosted_time;
+    return hosted_time - hosted_lag;
 }
 
 uint64_t port_frequency(void)

@@ -18,7 +18,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int turn = SIMULATOR;
 static bool ending;
 
-bool simulation_never_rests;
+bool simulation_never_rests, simulation_clocks_differ;
 
 struct capsule_config simulation_config(unsigned cpus, unsigned weight)
 {
@@ -199,6 +199,7 @@ static void *live(void *argument)
     struct hart *hart = argument;
 
     hosted_hart = hart;
+    hosted_lag = simulation_clocks_differ && hart->index != 0;
     pthread_mutex_lock(&mutex);
     while (turn != (int)hart->index)
         pthread_cond_wait(&changed, &mutex);

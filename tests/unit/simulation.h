@@ -51,6 +51,8 @@ uint64_t simulation_run_time(const struct capsule *capsule);
 
 /* Guests leave their hart to wait, even if nobody wants it. */
 extern bool simulation_never_rests;
+/* The clocks of all harts but the first are a tick behind its own. */
+extern bool simulation_clocks_differ;
 
 /* Makes this many harts, the first `maintenance` of them without supervisor mode. */
 void simulation_start(unsigned count, unsigned maintenance);

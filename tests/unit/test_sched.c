@@ -9,7 +9,7 @@ static int setup(void **state)
 {
     snapshot_setup(state);
     hosted_reset();
-    simulation_never_rests = false;
+    simulation_never_rests = simulation_clocks_differ = false;
     hosted_add_ram(256 * MEGAPAGE_SIZE);
     return 0;
 }
@@ -770,6 +770,36 @@ static void test_migrations_are_counted(void **state)
     assert_true(migrations > 10);            /* three that share two harts evenly have to move */
 }
 
+/* One hart sees another begin with a vCPU a tick from now, for clocks agree to within a tick alone
+ * (Unprivileged, "Zicntr"). That tells nothing of what anybody has had. */
+static void test_clocks_that_differ_by_a_tick(void **state)
+{
+    struct capsule *capsules_of[3];
+    uint64_t before[3] = {0};
+
+    (void)state;
+    simulation_clocks_differ = true;
+    hosted_time = SECOND;
+    for (unsigned i = 0; i < 2; i++) { /* they wake up at once, between two steps */
+        capsules_of[i] = add(1, 100);
+        guests[capsules_of[i]->id][0] =
+            (struct guest){.burst = MILLISECOND, .pause = 9 * MILLISECOND + 500};
+    }
+    simulation_start(2, 0);
+    simulation_run(SECOND);
+    for (unsigned i = 0; i < 2; i++)
+        guests[capsules_of[i]->id][0].burst = 0; /* from its next one on, it never waits again */
+    simulation_run(SECOND);
+    for (unsigned i = 0; i < 2; i++)
+        before[i] = simulation_run_time(capsules_of[i]);
+    capsules_of[2] = add(1, 100);
+    simulation_run(SECOND / 5);
+    for (unsigned i = 0; i < 3; i++)
+        assert_in_range(simulation_run_time(capsules_of[i]) - before[i], 11 * SECOND / 100,
+                        16 * SECOND / 100);
+    simulation_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -811,6 +841,7 @@ int main(void)
         cmocka_unit_test_setup(test_one_that_rests_does_not_save_up, setup),
         cmocka_unit_test_setup(test_one_that_rests_is_halted, setup),
         cmocka_unit_test_setup(test_migrations_are_counted, setup),
+        cmocka_unit_test_setup(test_clocks_that_differ_by_a_tick, setup),
     };
     /* A test that fails leaves its harts' threads behind, in the way of the next one. */
     setenv("CMOCKA_TEST_ABORT", "1", 1);
