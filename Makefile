@@ -75,9 +75,13 @@ CACHE ?= $(BUILD)/cache
 V ?=
 PYTHON ?= /usr/bin/python3
 
-# $(call one-of,NAME,VALUES): the option NAME has one of these values.
+# $(call one-of,NAME,VALUES): the option NAME has one of these two values.
 one-of = $(if $(filter-out 1,$(words $($1)))$(filter-out $2,$($1)),\
-	$(error $1=$($1) is not known; use $(patsubst %,$1=%,$2)))
+	$(error $1=$($1) is not known; use $1=$(firstword $2) or $1=$(lastword $2)))
+# $(call number,NAME,LEAST,MOST,STEP): the option NAME is a number from LEAST to MOST, a multiple of STEP.
+number = $(if $(shell n=$$(printf %d '$($1)' 2>&1) && echo $$((n >= $2 && n <= $3 && n % $4 == 0)) | grep 1),,\
+	$(error $1=$($1) is not possible; use a number from $2 to $3$(if $(filter-out 1,$4),$(,) a multiple of $4)))
+, := ,
 $(call one-of,QUALITY,debug release)
 $(call one-of,SANITIZE,yes no)
 $(call one-of,ISOLATION,auto pmp)
@@ -86,6 +90,7 @@ $(call one-of,GUESTS,yes no)
 $(call one-of,TOOLCHAIN,gcc clang)
 $(call one-of,OFFLINE,yes no)
 $(call one-of,SETUP,yes no)
+$(call number,CPUS,1,512,1)
 
 only_talk := $(findstring n,$(firstword -$(MAKEFLAGS))) # make -n
 MAKEFLAGS += --no-builtin-rules --no-print-directory

@@ -4,6 +4,9 @@
 LOAD_ADDRESS ?= 0x80000000
 HARTS_MAX ?= 64
 HART_STACK_SIZE ?= $(if $(filter debug,$(QUALITY)),0x4000,0x3000)
+$(call number,LOAD_ADDRESS,0x1000,0x7ffffffff000,0x1000)
+$(call number,HARTS_MAX,1,64,1)
+$(call number,HART_STACK_SIZE,0x2000,0x100000,0x1000)
 
 HV_BUILD := $(BUILD)/hypervisor
 HV_SOURCES := $(wildcard hypervisor/core/*.c hypervisor/drivers/*.c hypervisor/riscv/*.c hypervisor/riscv/machine/*.c)

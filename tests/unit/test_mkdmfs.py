@@ -733,4 +733,4 @@ def test_an_output_that_cannot_be_written(folder):
     done = subprocess.run([sys.executable, MKDMFS, "m.toml", "-o", "nowhere/out.dmfs"],
                           cwd=folder.path, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("mkdmfs: error: nowhere/out.dmfs")
+    assert done.stderr == "mkdmfs: error: nowhere/out.dmfs: No such file or directory\n"
