@@ -61,8 +61,8 @@ struct capsule_config {
     unsigned pinned_count;             /* 0: on all that are not another's alone */
     bool exclusive;                    /* and no other capsule's */
     const char *bootargs;              /* in the image; never NULL */
-    const char
-        *isa; /* abilities of its harts that it goes without, in the port's words; never NULL */
+    /* Abilities of its harts that it goes without, in the port's words; never NULL. */
+    const char *isa;
     struct blob kernel, initramfs;
     uint64_t load; /* where a kernel without a header goes (GPA); 0 for the usual place */
     struct placed_blob blobs[CAPSULE_BLOB_MAX];
@@ -119,7 +119,7 @@ struct capsule {
     struct hpa ram_host;
     uint64_t ram_size;
     _Atomic uint64_t ram_low, ram_high; /* GPA: from the one to the other it is not filled */
-    _Atomic uint32_t ram_filling;       /* a hart is at it */
+    _Atomic uint32_t ram_filling;       /* 1: a hart fills it just now */
     struct load_plan plan;
     uint64_t restart_at; /* not before this time, after a crash */
     unsigned restarts, crashes_in_a_row;

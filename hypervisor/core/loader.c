@@ -17,8 +17,6 @@
 #include "capsule.h"
 #include "kernel.h"
 
-#define FLASH_ADDRESS 0x20000000UL /* QEMU's virt starts here what is in flash: hw/riscv/virt.c */
-
 _Static_assert(LOAD_SEGMENT_MAX == LOAD_ELF_MAX + 1 + CAPSULE_BLOB_MAX, "room for all parts");
 
 /* RAM as the guest sees it: [base, end). */
@@ -208,7 +206,7 @@ static enum error plan_kernel(const struct kernel *kernel, struct ram ram, struc
     case KERNEL_LINUX:
         return plan_linux(kernel, ram, plan, reason);
     case KERNEL_NONE:
-        plan->entry = gpa(FLASH_ADDRESS);
+        plan->entry = gpa(LOAD_FLASH_ADDRESS);
         return OK;
     default:
         return plan_whole(kernel->blob, kernel->flat_address, kernel->blob->size, ram, plan,

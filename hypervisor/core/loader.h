@@ -22,6 +22,9 @@
 /* Room for the guest's device tree; with several harts, a page more for each of the others. */
 #define LOAD_FDT_SIZE (64UL * 1024)
 
+/* Where QEMU's `virt` starts what is in flash (hw/riscv/virt.c). */
+#define LOAD_FLASH_ADDRESS 0x20000000UL
+
 struct capsule_config;
 
 struct load_segment {

@@ -301,8 +301,8 @@ static struct vcpu *change(struct hart *hart, struct vcpu *previous)
     }
     sched_wake_expired(hart, now);
     sched_come(hart);
-    atomic_store_explicit(&hart->reschedule, false,
-                          memory_order_relaxed); /* it may just have called itself */
+    /* It may just have called itself. */
+    atomic_store_explicit(&hart->reschedule, false, memory_order_relaxed);
     struct vcpu *next = take(hart, now);
     bool some_ready = ready_count() > 0;
     if (next != NULL)

@@ -51,7 +51,7 @@ struct hart_arch {
     uint64_t isolation;      /* generation of the PMP and G-stage setting in the hart; 0 none */
     uint64_t gstage_flushes; /* how many of the flushes that all harts owe it has done */
     uint64_t shows;          /* of RAM on a G-stage, that it has seen: isolation.c */
-    struct vcpu *last_of_capsule[64]; /* by capsule: who left translations here; CAPSULE_MAX */
+    struct vcpu *last_of_capsule[64]; /* by capsule: who left translations here */
     uint64_t alarm; /* when it must look at capsules' clocks, in ticks: machine/rtc.c */
     uint64_t illegal_seen, burst_end; /* ticks: illegal.h */
     bool polls_serial; /* the serial port has no interrupt, and this hart looks after it */

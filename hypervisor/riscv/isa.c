@@ -4,8 +4,7 @@
  * guest with the state that a world switch moves and the controls that the harts are set to.
  *
  * Not in the table, so never listed:
- * - h, sh*: on the `pmp` back end a guest must not see them, and on `gstage` it has none of its
- * own;
+ * - h, sh*: a guest has no hypervisor extension of its own;
  * - sm*: machine mode's own;
  * - svpbmt: memory that is mapped as non-cacheable may show what the cache has not written back, a
  *   former owner's data instead of our zeroes; and a guest has no device that needs it;
@@ -14,8 +13,8 @@
  * - sscofpmf, ssccfg, sscsrind, ssctr, zihpm, ssaia, zcmt: have state that is not switched, or
  *   counters that are not given to guests;
  * - zkr: its seed CSR needs mseccfg; q, zfinx, zdinx, x*: registers that are not switched;
- * - svadu beside svade: who finds both takes it that harts set A and D bits only when they are
- * asked to (SBI 3.0, 18: PTE_AD_HW_UPDATING), and that cannot be asked for;
+ * - svadu beside svade: who finds both asks harts to set A and D bits (SBI 3.0, 18:
+ *   PTE_AD_HW_UPDATING), and that cannot be asked for;
  * - zk, the sum of zkn, zkt and zkr.
  */
 #include "isa_table.h"

@@ -26,8 +26,8 @@ struct platform_hart {
 unsigned platform_hart_count(void);
 const struct platform_hart *platform_hart(unsigned index);
 
-uint64_t
-platform_timebase(void); /* ticks a second of mtime and the time CSR; from 1000 to 2^32-1 */
+/* Ticks a second of mtime and the time CSR: from 1000 to 2^32 - 1. */
+uint64_t platform_timebase(void);
 const char *platform_bootargs(void); /* in the tree; "" when there are none */
 /* Where the tree is, which nothing here needs any more. Like the initrd it lies in memory that is
  * the hypervisor's, but for pages at its ends that firmware needs, too. */

@@ -47,8 +47,8 @@ void port_set_timer(uint64_t deadline)
         deadline = serial_poll_deadline(deadline);
     if (hart->arch.timer == deadline)
         return;
-    if (hart->arch.burst_end <
-        deadline) /* if it was so before, the timer is set to that or earlier */
+    /* Only now: while a burst lasts, the timer is set to its end or earlier. */
+    if (hart->arch.burst_end < deadline)
         deadline = hart->arch.burst_end;
     hart->arch.timer = deadline;
     if (hart->arch.mtimecmp != 0)

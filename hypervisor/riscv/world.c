@@ -25,6 +25,10 @@
      1UL << CAUSE_INSTRUCTION_PAGE | 1UL << CAUSE_LOAD_PAGE | 1UL << CAUSE_STORE_PAGE |            \
      1UL << CAUSE_SOFTWARE_CHECK)
 
+_Static_assert(sizeof((struct hart *)0)->arch.last_of_capsule ==
+                   CAPSULE_MAX * sizeof(struct vcpu *),
+               "hart_arch.h cannot name CAPSULE_MAX");
+
 #define GUEST_COUNTERS (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR)
 
 /* What guests may use: the timer of supervisor mode is the vCPU's, or not there for it (Sstc 1.0,

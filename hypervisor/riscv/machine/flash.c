@@ -30,6 +30,7 @@
 #define LOCKED_BITS 64
 
 _Static_assert(BANK_SIZE == MACHINE_FLASH_SIZE, "the image's idea of a bank is the machine's");
+_Static_assert(LOAD_FLASH_ADDRESS == MACHINE_FLASH_BASE, "and the loader's of where they are");
 _Static_assert(BANK_SIZE / BLOCK_SIZE <= FLASH_LOCK_WORDS * LOCKED_BITS, "a bit for each block");
 
 /* Commands: Numonyx StrataFlash Embedded Memory (P30) datasheet, "Command Set". */

@@ -147,8 +147,8 @@ bool sbi_hsm_enter(struct vcpu *vcpu)
 
 void sbi_hsm_leave(struct vcpu *vcpu)
 {
-    if (atomic_load_explicit(&vcpu->hsm, memory_order_relaxed) ==
-        HSM_STOP_PENDING) /* its own doing */
+    /* Its own doing, so nobody else changes it. */
+    if (atomic_load_explicit(&vcpu->hsm, memory_order_relaxed) == HSM_STOP_PENDING)
         change_state(vcpu, HSM_STOP_PENDING, HSM_STOPPED);
 }
 
