@@ -21,21 +21,15 @@
  * them: both the wake and service_unregister(), which clears the bit and comes before freeing,
  * hold LOCK_SERVICE.
  */
-#include "service.h"
-
 #include "console.h"
 #include "log.h"
 #include "port.h"
 #include "sched.h"
-
-#include <string.h>
+#include "service_call.h"
 
 /* The serial port may be slow: 128 bytes take 11 ms at 115200 baud, in which the hart does
  * nothing else. */
 #define CONSOLE_WRITE_MAX 128
-
-/* Entries that one call brings: they are copied by way of the stack. */
-#define TRACE_READ_MAX 32
 
 #define EVENT_COUNT 3
 #define EVENT_ALL   (DIOSIX_EVENT_OUTPUT | DIOSIX_EVENT_LOG | DIOSIX_EVENT_CONSOLE)
@@ -45,14 +39,6 @@ static struct capsule *_Atomic console_service; /* written under the lock */
 static _Atomic uint64_t waiters[EVENT_COUNT];   /* for each event, a bit for each capsule */
 
 _Static_assert(CAPSULE_MAX <= 64, "waiters[] has one bit for each capsule");
-
-struct call {
-    struct vcpu *vcpu;
-    struct capsule *caller;
-    const uint64_t *args;
-    struct service_result result;
-    bool again;
-};
 
 struct capsule *service_registered(unsigned type)
 {
@@ -116,24 +102,7 @@ void service_unregister(struct capsule *capsule)
         log_flush();
 }
 
-static void fail(struct call *call, long error)
-{
-    call->result.error = error;
-}
-
-/* The capsule with this number, or NULL and the error is set. */
-static struct capsule *find_capsule(struct call *call, uint64_t id)
-{
-    if (id < capsule_count)
-        return capsules[id];
-    fail(call, DIOSIX_ERR_INVALID_PARAM);
-    return NULL;
-}
-
-/* The caller's buffer, open until the end of the call. False and the error is set when it isn't all
- * in the caller's RAM, or the call is to be repeated when it is not yet. An empty one may be
- * anywhere: nothing of it is touched. */
-static bool find_buffer(struct call *call, uint64_t address, uint64_t size, uint8_t **buffer)
+bool service_find_buffer(struct call *call, uint64_t address, uint64_t size, uint8_t **buffer)
 {
     *buffer = NULL;
     call->again = capsule_memory_fill(call->caller, gpa(address), size);
@@ -210,7 +179,7 @@ static void read_output(struct call *call)
 {
     uint8_t *buffer;
 
-    if (!find_buffer(call, call->args[0], call->args[1], &buffer))
+    if (!service_find_buffer(call, call->args[0], call->args[1], &buffer))
         return;
     console_acknowledge();
     call->result.extra = DIOSIX_NO_CAPSULE;
@@ -228,7 +197,7 @@ static void write_input(struct call *call)
     struct capsule *capsule = find_capsule(call, call->args[2]);
     uint8_t *buffer;
 
-    if (capsule && find_buffer(call, call->args[0], call->args[1], &buffer) && buffer)
+    if (capsule && service_find_buffer(call, call->args[0], call->args[1], &buffer) && buffer)
         call->result.value = console_send_input(capsule, buffer, call->args[1]);
 }
 
@@ -237,7 +206,7 @@ static void read_log(struct call *call)
     uint8_t *buffer;
     bool shown;
 
-    if (!find_buffer(call, call->args[0], call->args[1], &buffer) || !buffer)
+    if (!service_find_buffer(call, call->args[0], call->args[1], &buffer) || !buffer)
         return;
     call->result.value = log_read((char *)buffer, call->args[1], &shown);
     call->result.extra = shown;
@@ -248,7 +217,7 @@ static void write_console(struct call *call)
     uint64_t size = call->args[1];
     uint8_t *buffer;
 
-    if (!find_buffer(call, call->args[0], size, &buffer) || !buffer)
+    if (!service_find_buffer(call, call->args[0], size, &buffer) || !buffer)
         return;
     if (size > CONSOLE_WRITE_MAX)
         size = CONSOLE_WRITE_MAX;
@@ -260,7 +229,7 @@ static void read_console(struct call *call)
 {
     uint8_t *buffer;
 
-    if (find_buffer(call, call->args[0], call->args[1], &buffer) && buffer)
+    if (service_find_buffer(call, call->args[0], call->args[1], &buffer) && buffer)
         call->result.value = console_take_serial(buffer, call->args[1]);
 }
 
@@ -315,162 +284,6 @@ static void wait(struct call *call)
     call->again = true;
 }
 
-static uint64_t run_time(const struct vcpu *vcpu)
-{
-    uint64_t times[DIOSIX_VCPU_STATES];
-
-    sched_times(vcpu, times);
-    return times[VCPU_RUNNING];
-}
-
-/* A report of the capsule. Its lock keeps the vCPUs from going while their times are read. */
-static void describe(struct capsule *capsule, struct diosix_capsule_info *info)
-{
-    const struct capsule_config *config = &capsule->config;
-
-    *info = (struct diosix_capsule_info){
-        .id = (unsigned)capsule->id,
-        .is_service = config->is_service,
-        .vcpus = config->cpus,
-        .weight = config->weight,
-        .properties = config->properties,
-        .ram = config->ram,
-        .frequency = port_frequency(),
-    };
-    memcpy(info->name, config->name, sizeof(info->name));
-    memcpy(info->description, config->description, sizeof(info->description));
-
-    lock_acquire(&capsule->lock);
-    info->state = (unsigned)capsule->state;
-    info->restarts = capsule->restarts;
-    info->run_time = capsule->past_run_time;
-    for (unsigned v = 0; v < capsule->vcpu_count; v++)
-        info->run_time += run_time(capsule->vcpus[v]);
-    lock_release(&capsule->lock);
-}
-
-static void capsule_info(struct call *call)
-{
-    struct capsule *capsule = find_capsule(call, call->args[0]);
-    struct diosix_capsule_info info;
-    uint8_t *buffer;
-
-    if (!capsule || !find_buffer(call, call->args[1], sizeof(info), &buffer))
-        return;
-    describe(capsule, &info);
-    memcpy(buffer, &info, sizeof(info)); /* the guest's buffer need not be aligned */
-}
-
-_Static_assert(offsetof(struct diosix_vcpu_stats, exits) -
-                       offsetof(struct diosix_vcpu_stats, switches) ==
-                   offsetof(struct vcpu_counts, exits),
-               "counts are copied as they are");
-
-/* Holding the capsule's lock. */
-static void describe_vcpu(const struct vcpu *vcpu, struct diosix_vcpu_stats *stats)
-{
-    const struct hart *hart = __atomic_load_n(&vcpu->hart, __ATOMIC_RELAXED);
-
-    *stats = (struct diosix_vcpu_stats){
-        .state = vcpu_state(vcpu),
-        .hart = hart ? hart->index : 0,
-    };
-    memcpy(&stats->switches, &vcpu->counts, sizeof(vcpu->counts));
-    stats->now = sched_times(vcpu, stats->times);
-}
-
-/* Writes a structure of the caller's version: an older one is shorter, and what a newer one has
- * more stays as it was. `where` is the argument with the buffer; its size follows. */
-static void write_structure(struct call *call, unsigned where, const void *structure, uint64_t size)
-{
-    uint8_t *buffer;
-
-    if (size > call->args[where + 1])
-        size = call->args[where + 1];
-    if (!find_buffer(call, call->args[where], size, &buffer) || !buffer)
-        return;
-    memcpy(buffer, structure, size);
-    call->result.value = size;
-}
-
-/* Any capsule may see its own vCPUs'. */
-static struct capsule *find_visible_capsule(struct call *call, uint64_t id)
-{
-    if (id == DIOSIX_SELF || id == (uint64_t)call->caller->id)
-        return call->caller;
-    if (call->caller->config.properties & DIOSIX_PROPERTY_STATS_READ)
-        return find_capsule(call, id);
-    fail(call, DIOSIX_ERR_DENIED);
-    return NULL;
-}
-
-static void vcpu_stats(struct call *call)
-{
-    struct capsule *capsule = find_visible_capsule(call, call->args[0]);
-    uint64_t id = call->args[1];
-    struct diosix_vcpu_stats stats;
-
-    if (!capsule)
-        return;
-    if (id >= capsule->config.cpus)
-        return fail(call, DIOSIX_ERR_INVALID_PARAM);
-    lock_acquire(&capsule->lock);
-    bool alive = id < capsule->vcpu_count;
-
-    if (alive)
-        describe_vcpu(capsule->vcpus[id], &stats);
-    lock_release(&capsule->lock);
-    if (alive)
-        write_structure(call, 2, &stats, sizeof(stats));
-    else
-        fail(call, DIOSIX_ERR_INVALID_STATE);
-}
-
-static const struct hart *find_hart(struct call *call, uint64_t index)
-{
-    if (index < hart_count)
-        return harts[index];
-    fail(call, DIOSIX_ERR_INVALID_PARAM);
-    return NULL;
-}
-
-static void hart_stats(struct call *call)
-{
-    const struct hart *hart = find_hart(call, call->args[0]);
-    struct diosix_hart_stats stats;
-
-    if (!hart)
-        return;
-    stats = (struct diosix_hart_stats){
-        .id = hart->id,
-        .online = atomic_load(&hart->online),
-        .runs_guests = hart->runs_guests,
-    };
-    sched_hart_stats(hart, &stats);
-    write_structure(call, 1, &stats, sizeof(stats));
-}
-
-static void read_trace(struct call *call)
-{
-#ifdef DEBUG
-    const struct hart *hart = find_hart(call, call->args[0]);
-    struct diosix_trace_entry entries[TRACE_READ_MAX];
-    uint64_t count = call->args[2] / sizeof(entries[0]);
-    uint8_t *buffer;
-
-    if (!hart || !find_buffer(call, call->args[1], call->args[2], &buffer))
-        return;
-    if (count > TRACE_READ_MAX)
-        count = TRACE_READ_MAX;
-    call->result.extra = call->args[3];
-    call->result.value = trace_read(hart, &call->result.extra, entries, count) * sizeof(entries[0]);
-    if (buffer)
-        memcpy(buffer, entries, call->result.value);
-#else
-    fail(call, DIOSIX_ERR_NOT_SUPPORTED);
-#endif
-}
-
 static void control_capsule(struct call *call)
 {
     static enum error (*const actions[DIOSIX_CONTROL_COUNT])(struct capsule *) = {
@@ -507,11 +320,11 @@ static const struct {
     [DIOSIX_CONSOLE_WRITE] = {write_console, DIOSIX_PROPERTY_CONSOLE_WRITE},
     [DIOSIX_CONSOLE_READ] = {read_console, DIOSIX_PROPERTY_CONSOLE_READ},
     [DIOSIX_WAIT] = {wait, 0},
-    [DIOSIX_CAPSULE_INFO] = {capsule_info, DIOSIX_PROPERTY_CAPSULE_INFO},
+    [DIOSIX_CAPSULE_INFO] = {service_capsule_info, DIOSIX_PROPERTY_CAPSULE_INFO},
     [DIOSIX_CAPSULE_CONTROL] = {control_capsule, DIOSIX_PROPERTY_CAPSULE_CONTROL},
-    [DIOSIX_VCPU_STATS] = {vcpu_stats, 0},
-    [DIOSIX_HART_STATS] = {hart_stats, DIOSIX_PROPERTY_STATS_READ},
-    [DIOSIX_TRACE_READ] = {read_trace, DIOSIX_PROPERTY_STATS_READ},
+    [DIOSIX_VCPU_STATS] = {service_vcpu_stats, 0},
+    [DIOSIX_HART_STATS] = {service_hart_stats, DIOSIX_PROPERTY_STATS_READ},
+    [DIOSIX_TRACE_READ] = {service_read_trace, DIOSIX_PROPERTY_STATS_READ},
 };
 
 /* Of those that may be the console service, only the one that is may do its work. */

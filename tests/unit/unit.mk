@@ -77,7 +77,7 @@ test_log_SOURCES := hypervisor/core/log.c hypervisor/core/ring.c hypervisor/core
                     hypervisor/core/memory.c hypervisor/hosted/port.c
 test_console_SOURCES := hypervisor/core/console.c hypervisor/core/ring.c hypervisor/core/lock.c \
                         hypervisor/core/memory.c hypervisor/hosted/port.c hypervisor/hosted/log.c
-test_service_SOURCES := hypervisor/core/service.c hypervisor/core/trace.c hypervisor/core/lock.c hypervisor/core/memory.c \
+test_service_SOURCES := hypervisor/core/service.c hypervisor/core/service_reports.c hypervisor/core/trace.c hypervisor/core/lock.c hypervisor/core/memory.c \
                         hypervisor/hosted/port.c
 test_service_LIBS := -lpthread
 test_console_service_SOURCES := $(filter-out %/main.c,$(wildcard services/console/*.c))
@@ -102,7 +102,7 @@ test_decode_SOURCES := hypervisor/riscv/decode.c
 test_decode_CFLAGS := -iquote hypervisor/riscv
 
 # The whole life of capsules on simulated harts.
-UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched wake trace cap placement placement_admit capsule capsule_memory loader kernel memory lock pqueue error console service ring log) \
+UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched wake trace cap placement placement_admit capsule capsule_memory loader kernel memory lock pqueue error console service service_reports ring log) \
 	hypervisor/hosted/port.c tests/unit/simulation.c
 test_sched_SOURCES := $(UNIT_LIFE)
 test_sched_LIBS := -lpthread
