@@ -1,7 +1,7 @@
 /*
  * Debug builds only: breaks the rules from inside, for tests to see what catches it. The boot word
- * `violate=WHAT` names what to try; it happens when a vCPU is about to run. One that is not
- * caught panics here.
+ * `violate=WHAT` names what to try; it happens when a guest first comes back to run.c. One that is
+ * not caught panics here.
  */
 #ifdef DEBUG
 #include "violate.h"

@@ -10,7 +10,7 @@
 
 #ifdef DEBUG
 /* On a hart that is about to run the capsule; panics when the capsule could reach what is not its
- * own, or not all that is. */
+ * own or not filled yet, or when PMP behind a G-stage keeps it from some of its own. */
 void wall_check(const struct hart *hart, const struct capsule *capsule);
 #else
 static inline void wall_check(const struct hart *hart, const struct capsule *capsule)
