@@ -33,7 +33,7 @@ HV_BOOT := $(patsubst %,$(HV_BUILD)/%.o,core/dmfs core/dmfs_capsules core/placem
 	drivers/devicetree riscv/boot riscv/features riscv/isa_read riscv/platform_tree $(addprefix libfdt/,$(HV_FDT_READER)) zlib/crc32)
 
 # What runs seldom: when capsules start and end, for people who ask, for devices that nobody waits for.
-HV_SELDOM := $(patsubst %,$(HV_BUILD)/%.o,core/kernel core/loader core/memory core/service core/service_reports \
+HV_SELDOM := $(patsubst %,$(HV_BUILD)/%.o,core/extents core/kernel core/loader core/memory core/service core/service_reports \
 	drivers/aplic drivers/imsic drivers/plic riscv/bug riscv/gstage riscv/isa riscv/protect riscv/seed riscv/start \
 	$(addprefix riscv/machine/,flash rtc sbi_console sbi_dbcn sbi_legacy sbi_susp))
 

@@ -1,6 +1,5 @@
 /*
- * The map is an array of extents in order of address. Neighbours with one owner are always merged,
- * so the array is as short as it can be; RAM that is not contiguous leaves gaps in it.
+ * Who gets which memory. The map itself, a list of extents, is extents.c's.
  *
  * Guests get the highest free memory that fits, the hypervisor's own pages the lowest, which keeps
  * each kind together. A range can be kept clear of the latter, for guests that must lie at one
@@ -13,8 +12,9 @@
  * moves to one of twice the size in free memory. Only at boot, while reservations are still being
  * taken out of the RAM, it cannot move. So boot lends it a larger array than it mostly needs later.
  */
-#include "boot_only.h"
 #include "memory.h"
+#include "boot_only.h"
+#include "extents.h"
 #include "lock.h"
 #include "log.h"
 #include <stdbool.h>
@@ -24,13 +24,9 @@
 #define MEMORY_EXTENT_MAX 32 /* in the array that is always there */
 #endif
 
-/* Changing the owner of a part of one extent adds at most this many. */
-#define SPLIT_MAX 2
-
 static struct memory_extent first_array[MEMORY_EXTENT_MAX];
-static struct memory_extent *extents = first_array;
-static struct memory_extent *lent; /* at boot; NULL: none */
-static size_t capacity = MEMORY_EXTENT_MAX, count;
+static struct extents map = {.array = first_array, .capacity = MEMORY_EXTENT_MAX};
+static struct memory_extent *lent;      /* at boot; NULL: none */
 static uint64_t clear_start, clear_end; /* kept clear of the hypervisor's pages */
 static uint64_t preferred_end;          /* guests get what is below it first */
 /* For guests alone, and guests in them alone; in order of address, size 0 last. */
@@ -71,66 +67,6 @@ static void tell(uint64_t base, uint64_t size, int from, int to)
 }
 #endif
 
-static uint64_t end_of(const struct memory_extent *extent)
-{
-    return extent->base.value + extent->size;
-}
-
-/* The first extent that ends above the address; `count` if there is none. */
-static size_t find(uint64_t address)
-{
-    size_t low = 0, high = count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (end_of(&extents[middle]) > address)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
-static void insert(size_t index, uint64_t base, uint64_t end, int owner)
-{
-    memmove(&extents[index + 1], &extents[index], (count - index) * sizeof extents[0]);
-    extents[index] = (struct memory_extent){hpa(base), end - base, owner};
-    count++;
-}
-
-/* Joins the extent with the one after it, if they touch and have one owner. */
-static void join_next(size_t index)
-{
-    struct memory_extent *extent = &extents[index], *next = extent + 1;
-
-    if (index + 1 >= count || end_of(extent) != next->base.value || extent->owner != next->owner)
-        return;
-    extent->size += next->size;
-    count--;
-    memmove(next, next + 1, (count - index - 1) * sizeof extents[0]);
-}
-
-static void join(size_t index)
-{
-    join_next(index);
-    if (index > 0)
-        join_next(index - 1);
-}
-
-/* Gives [base, end), all within the extent, to `owner`. There is room for SPLIT_MAX more. */
-static void assign(size_t index, uint64_t base, uint64_t end, int owner)
-{
-    struct memory_extent whole = extents[index];
-
-    if (end < end_of(&whole))
-        insert(index + 1, end, end_of(&whole), whole.owner);
-    if (whole.base.value < base)
-        insert(index++, whole.base.value, base, whole.owner);
-    extents[index] = (struct memory_extent){hpa(base), end - base, owner};
-    join(index);
-}
-
 static bool is_divided(void)
 {
     return divided[0].size != 0;
@@ -163,7 +99,7 @@ static bool fits_high(const struct memory_extent *extent, uint64_t low, uint64_t
                       uint64_t size, uint64_t align, uint64_t *base)
 {
     uint64_t start = extent->base.value > low ? extent->base.value : low;
-    uint64_t end = end_of(extent) < high ? end_of(extent) : high;
+    uint64_t end = extent_end(extent) < high ? extent_end(extent) : high;
 
     if (extent->owner != MEMORY_FREE)
         return false;
@@ -193,60 +129,56 @@ static bool fits_low(const struct memory_extent *extent, uint64_t size, uint64_t
             start = align_up(range_end(&divided[i]), align);
     }
     *base = start;
-    return start >= extent->base.value && start <= end_of(extent) - size;
+    return start >= extent->base.value && start <= extent_end(extent) - size;
 }
 
 static size_t choose_within(uint64_t low, uint64_t high, uint64_t size, uint64_t align,
                             uint64_t *base)
 {
-    for (size_t i = count; i > 0; i--) {
-        if (fits_high(&extents[i - 1], low, high, size, align, base))
+    for (size_t i = map.count; i > 0; i--) {
+        if (fits_high(&map.array[i - 1], low, high, size, align, base))
             return i - 1;
     }
-    return count;
+    return map.count;
 }
 
-/* The extent that has room for a guest's memory; `count` if none has. */
+/* The extent that has room for a guest's memory; the number of extents if none has. */
 static size_t choose_high(uint64_t size, uint64_t align, uint64_t *base)
 {
     size_t index = choose_within(clear_end, preferred_end, size, align, base);
 
-    return index < count ? index : choose_within(0, UINT64_MAX, size, align, base);
+    return index < map.count ? index : choose_within(0, UINT64_MAX, size, align, base);
 }
 
-/* The extent that has room for the hypervisor's pages; `count` if none has. Where there is nothing
- * else, they go to the end of what is kept clear, but never to what is for guests. */
+/* The extent that has room for the hypervisor's pages; the number of extents if none has. Where
+ * there is nothing else, they go to the end of what is kept clear, but never to what is for guests.
+ */
 static size_t choose_low(uint64_t size, uint64_t align, uint64_t *base)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (fits_low(&extents[i], size, align, base))
+    for (size_t i = 0; i < map.count; i++) {
+        if (fits_low(&map.array[i], size, align, base))
             return i;
     }
-    return is_divided() ? count : choose_high(size, align, base);
-}
-
-static void move_to(struct memory_extent *array, size_t size)
-{
-    extents = memcpy(array, extents, count * sizeof extents[0]);
-    capacity = size;
+    return is_divided() ? map.count : choose_high(size, align, base);
 }
 
 /* Moves the array to free memory; false if there is none. */
 static bool move_to_pages(size_t new_capacity)
 {
-    uint64_t size = align_up(new_capacity * sizeof extents[0], PAGE_SIZE), base;
-    struct memory_extent *old = extents;
-    uint64_t old_size = align_up(capacity * sizeof extents[0], PAGE_SIZE);
+    uint64_t size = align_up(new_capacity * sizeof map.array[0], PAGE_SIZE), base;
+    struct memory_extent *old = map.array;
+    uint64_t old_size = align_up(map.capacity * sizeof map.array[0], PAGE_SIZE);
     size_t index = choose_low(size, PAGE_SIZE, &base);
 
-    if (index == count)
+    if (index == map.count)
         return false;
-    assign(index, base, base + size, MEMORY_HYPERVISOR);
+    extents_assign(&map, index, base, base + size, MEMORY_HYPERVISOR);
     tell(base, size, MEMORY_FREE, MEMORY_HYPERVISOR);
-    move_to(hpa_pointer(hpa(base)), new_capacity);
+    extents_move(&map, hpa_pointer(hpa(base)), new_capacity);
     if (old == first_array || old == lent)
         return true;
-    assign(find(hpa_of(old).value), hpa_of(old).value, hpa_of(old).value + old_size, MEMORY_FREE);
+    extents_assign(&map, extents_find(&map, hpa_of(old).value), hpa_of(old).value,
+                   hpa_of(old).value + old_size, MEMORY_FREE);
     tell(hpa_of(old).value, old_size, MEMORY_HYPERVISOR, MEMORY_FREE);
     return true;
 }
@@ -254,14 +186,15 @@ static bool move_to_pages(size_t new_capacity)
 /* Moves the array to a larger one when it is half full, if memory allows. */
 static void grow(void)
 {
-    if (count >= capacity / 2 && count + 2 * SPLIT_MAX <= capacity && !fails_on_purpose())
-        (void)move_to_pages(2 * capacity);
+    if (map.count >= map.capacity / 2 && map.count + 2 * EXTENTS_SPLIT_MAX <= map.capacity &&
+        !fails_on_purpose())
+        (void)move_to_pages(2 * map.capacity);
 }
 
 static bool has_room_for_allocation(void)
 {
     grow();
-    return count + SPLIT_MAX <= capacity - capacity / 4;
+    return map.count + EXTENTS_SPLIT_MAX <= map.capacity - map.capacity / 4;
 }
 
 static bool is_good_size(uint64_t size)
@@ -271,8 +204,8 @@ static bool is_good_size(uint64_t size)
 
 BOOT_ONLY void memory_lend(struct memory_extent *array, size_t size)
 {
-    lent = extents = array;
-    capacity = size;
+    lent = map.array = array;
+    map.capacity = size;
 }
 
 BOOT_ONLY bool memory_settle(void)
@@ -280,10 +213,10 @@ BOOT_ONLY bool memory_settle(void)
     bool settled = true;
 
     lock_acquire(&lock);
-    if (extents == lent && count < MEMORY_EXTENT_MAX / 2)
-        move_to(first_array, MEMORY_EXTENT_MAX);
-    else if (extents == lent)
-        settled = !fails_on_purpose() && move_to_pages(capacity);
+    if (map.array == lent && map.count < MEMORY_EXTENT_MAX / 2)
+        extents_move(&map, first_array, MEMORY_EXTENT_MAX);
+    else if (map.array == lent)
+        settled = !fails_on_purpose() && move_to_pages(map.capacity);
     if (settled)
         lent = NULL;
     lock_release(&lock);
@@ -303,19 +236,19 @@ BOOT_ONLY enum error memory_add(struct hpa base, uint64_t size)
     lock_acquire(&lock);
     /* What is already in the map stays as it is: fill the gaps between. */
     while (start < end && !error) {
-        size_t index = find(start);
-        uint64_t stop =
-            index < count && extents[index].base.value < end ? extents[index].base.value : end;
+        size_t index = extents_find(&map, start);
+        uint64_t stop = index < map.count && map.array[index].base.value < end
+                            ? map.array[index].base.value
+                            : end;
 
-        if (start < stop && count == capacity) {
+        if (start < stop && map.count == map.capacity) {
             error = ERROR_NO_MEMORY;
         } else if (start < stop) {
-            insert(index, start, stop, MEMORY_FREE);
-            join(index);
+            extents_add(&map, index, start, stop, MEMORY_FREE);
             tell(start, stop - start, MEMORY_NONE, MEMORY_FREE);
             start = stop;
         } else {
-            start = end_of(&extents[index]);
+            start = extent_end(&map.array[index]);
         }
     }
     lock_release(&lock);
@@ -333,18 +266,18 @@ BOOT_ONLY enum error memory_reserve(struct hpa base, uint64_t size, int owner)
     lock_acquire(&lock);
     /* Takes what is free; what was reserved before keeps its owner. */
     while (start < end && !error) {
-        size_t index = find(start);
+        size_t index = extents_find(&map, start);
 
-        if (index == count || extents[index].base.value >= end)
+        if (index == map.count || map.array[index].base.value >= end)
             break;
-        struct memory_extent extent = extents[index];
+        struct memory_extent extent = map.array[index];
         uint64_t from = start > extent.base.value ? start : extent.base.value;
-        uint64_t to = end < end_of(&extent) ? end : end_of(&extent);
+        uint64_t to = end < extent_end(&extent) ? end : extent_end(&extent);
 
-        if (extent.owner == MEMORY_FREE && count + SPLIT_MAX > capacity) {
+        if (extent.owner == MEMORY_FREE && map.count + EXTENTS_SPLIT_MAX > map.capacity) {
             error = ERROR_NO_MEMORY;
         } else if (extent.owner == MEMORY_FREE) {
-            assign(index, from, to, owner);
+            extents_assign(&map, index, from, to, owner);
             tell(from, to - from, MEMORY_FREE, owner);
         }
         start = to;
@@ -373,7 +306,7 @@ BOOT_ONLY void memory_prefer_below(uint64_t end)
 /* The largest ones are kept. What lies before the memory that is kept clear is the hypervisor's. */
 BOOT_ONLY static void consider(const struct memory_extent *extent)
 {
-    uint64_t start = extent->base.value, end = end_of(extent);
+    uint64_t start = extent->base.value, end = extent_end(extent);
 
     if (start < clear_start && clear_start < end)
         start = clear_start;
@@ -404,9 +337,9 @@ _Static_assert(MEMORY_GUEST_RANGES == 2, "sort_divided()");
 BOOT_ONLY void memory_divide(uint64_t room, struct memory_range ranges[MEMORY_GUEST_RANGES])
 {
     lock_acquire(&lock);
-    for (size_t i = 0; i < count; i++)
-        if (extents[i].owner == MEMORY_FREE)
-            consider(&extents[i]);
+    for (size_t i = 0; i < map.count; i++)
+        if (map.array[i].owner == MEMORY_FREE)
+            consider(&map.array[i]);
     /* At the end: at the start may be the one place where a guest can lie. */
     if (divided[0].size > room)
         divided[0].size -= room;
@@ -427,8 +360,8 @@ static enum error alloc(uint64_t size, uint64_t align, bool low, int owner, stru
         uint64_t start;
         size_t index = low ? choose_low(size, align, &start) : choose_high(size, align, &start);
 
-        if (index < count) {
-            assign(index, start, start + size, owner);
+        if (index < map.count) {
+            extents_assign(&map, index, start, start + size, owner);
             tell(start, size, MEMORY_FREE, owner);
             *base = hpa(start);
             error = OK;
@@ -460,12 +393,12 @@ enum error memory_alloc_at(struct hpa base, uint64_t size, int owner)
         return ERROR_BAD_CONFIG;
     lock_acquire(&lock);
     if (!fails_on_purpose() && has_room_for_allocation()) {
-        size_t index = find(base.value);
+        size_t index = extents_find(&map, base.value);
 
-        if (index < count && extents[index].owner == MEMORY_FREE &&
-            extents[index].base.value <= base.value &&
-            size <= end_of(&extents[index]) - base.value && may_be_guests(base.value, size)) {
-            assign(index, base.value, base.value + size, owner);
+        if (index < map.count && map.array[index].owner == MEMORY_FREE &&
+            map.array[index].base.value <= base.value &&
+            size <= extent_end(&map.array[index]) - base.value && may_be_guests(base.value, size)) {
+            extents_assign(&map, index, base.value, base.value + size, owner);
             tell(base.value, size, MEMORY_FREE, owner);
             error = OK;
         }
@@ -478,16 +411,17 @@ void memory_free(struct hpa base, uint64_t size, int owner)
 {
     lock_acquire(&lock);
     grow();
-    size_t index = find(base.value);
+    size_t index = extents_find(&map, base.value);
 
-    if (!is_good_size(size) || base.value % PAGE_SIZE || owner == MEMORY_FREE || index == count ||
-        extents[index].owner != owner || extents[index].base.value > base.value ||
-        size > end_of(&extents[index]) - base.value)
+    if (!is_good_size(size) || base.value % PAGE_SIZE || owner == MEMORY_FREE ||
+        index == map.count || map.array[index].owner != owner ||
+        map.array[index].base.value > base.value ||
+        size > extent_end(&map.array[index]) - base.value)
         panic("memory of owner %d freed that is not its own: 0x%llx, 0x%llx bytes", owner,
               (unsigned long long)base.value, (unsigned long long)size);
-    if (count + SPLIT_MAX > capacity)
+    if (map.count + EXTENTS_SPLIT_MAX > map.capacity)
         panic("the map of memory is full");
-    assign(index, base.value, base.value + size, MEMORY_FREE);
+    extents_assign(&map, index, base.value, base.value + size, MEMORY_FREE);
     tell(base.value, size, owner, MEMORY_FREE);
     lock_release(&lock);
 }
@@ -514,10 +448,10 @@ BOOT_ONLY struct memory_extent memory_lookup(struct hpa address)
     struct memory_extent extent = {hpa(0), 0, MEMORY_NONE};
 
     lock_acquire(&lock);
-    size_t index = find(address.value);
+    size_t index = extents_find(&map, address.value);
 
-    if (index < count && extents[index].base.value <= address.value)
-        extent = extents[index];
+    if (index < map.count && map.array[index].base.value <= address.value)
+        extent = map.array[index];
     lock_release(&lock);
     return extent;
 }
@@ -527,9 +461,9 @@ int memory_extent_at(size_t index, struct memory_extent *extent)
     bool found;
 
     lock_acquire(&lock);
-    found = index < count;
+    found = index < map.count;
     if (found)
-        *extent = extents[index];
+        *extent = map.array[index];
     lock_release(&lock);
     return found;
 }
@@ -539,9 +473,9 @@ uint64_t memory_owned(int owner)
     uint64_t bytes = 0;
 
     lock_acquire(&lock);
-    for (size_t i = 0; i < count; i++) {
-        if (extents[i].owner == owner)
-            bytes += extents[i].size;
+    for (size_t i = 0; i < map.count; i++) {
+        if (map.array[i].owner == owner)
+            bytes += map.array[i].size;
     }
     lock_release(&lock);
     return bytes;

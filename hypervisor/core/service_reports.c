@@ -1,6 +1,6 @@
 /*
- * Service calls that tell how capsules, vCPUs and harts are. Each makes its answer in a structure of
- * its own and copies that to the caller's memory, for a guest's buffer need not be aligned.
+ * Service calls that tell how capsules, vCPUs and harts are. Each makes its answer in a structure
+ * of its own and copies that to the caller's memory, for a guest's buffer need not be aligned.
  */
 #include "port.h"
 #include "sched.h"

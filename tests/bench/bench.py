@@ -133,19 +133,14 @@ class Bench:
         return sum(int(size, 16) for _, size in sizes)
 
     def hypervisor_owned(self):
-        """Bytes that the hypervisor's own map of memory (core/memory.h) gives to itself, image included."""
+        """Bytes that the hypervisor's own map of memory (core/memory.c) gives to itself, image included."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.connect(f"{self.folder}/monitor")
             self.ask(monitor)
-            at, = self.words(monitor, symbol(self.hypervisor, "extents"), 1)
-            words = self.words(monitor, at, 3 * 64)
-        owned, end = 0, 0
-        for base, size, owner in zip(words[0::3], words[1::3], words[2::3]):
-            if base < end or not size:
-                break  # behind the last
-            end = base + size
-            owned += size if owner & 0xffffffff == 0xffffffff else 0  # MEMORY_HYPERVISOR
-        return owned
+            extents, _, count = self.words(monitor, symbol(self.hypervisor, "map"), 3)
+            words = self.words(monitor, extents, 3 * count)
+        return sum(size for size, owner in zip(words[1::3], words[2::3])
+                   if owner & 0xffffffff == 0xffffffff)  # MEMORY_HYPERVISOR
 
     @staticmethod
     def ask(monitor, question=""):

@@ -2,7 +2,7 @@
 
     with Machine(..., options=Monitor.options(path)) as machine:
         monitor = Monitor(path)
-        monitor.words(monitor.symbol("capacity"), 1)
+        monitor.words(monitor.symbol("hart_count"), 1)
 """
 
 import re
@@ -56,7 +56,7 @@ class Monitor:
         """The hypervisor's own map of memory, and the bytes of each owner in its second one, while
         nothing changes them."""
         self.command("stop")
-        (extents,), (count,) = self.words(self.symbol("extents"), 1), self.words(self.symbol("count"), 1)
+        extents, _, count = self.words(self.symbol("map"), 3)  # struct extents
         found = self.words(extents, 3 * count), self.words(self.symbol("bytes_of"), 128)
         self.command("cont")
         return found

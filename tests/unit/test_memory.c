@@ -38,10 +38,10 @@ struct hart *port_hart(void)
 static int setup(void **state)
 {
     (void)state;
-    extents = first_array;
+    map.array = first_array;
     lent = NULL;
-    capacity = MEMORY_EXTENT_MAX;
-    count = 0;
+    map.capacity = MEMORY_EXTENT_MAX;
+    map.count = 0;
     clear_start = clear_end = preferred_end = 0;
     memset(divided, 0, sizeof divided);
     lock = (struct lock)LOCK_INITIALIZER(LOCK_MEMORY);
@@ -224,11 +224,11 @@ static void test_array_that_boot_lends(void **state)
     memory_lend(array, 40);
     for (banks = 0; banks < 39; banks++)
         assert_int_equal(memory_add(hpa(RAM + PAGES(4 * banks)), PAGES(3)), OK);
-    count = MEMORY_EXTENT_MAX / 2 - 1; /* the others are forgotten */
+    map.count = MEMORY_EXTENT_MAX / 2 - 1; /* the others are forgotten */
     assert_true(memory_settle());
     memset(array, 0xff, sizeof array);
-    assert_ptr_equal(extents, first_array);
-    assert_int_equal(capacity, MEMORY_EXTENT_MAX);
+    assert_ptr_equal(map.array, first_array);
+    assert_int_equal(map.capacity, MEMORY_EXTENT_MAX);
     assert_int_equal(memory_owned(MEMORY_FREE), PAGES(3 * (MEMORY_EXTENT_MAX / 2 - 1)));
     check_map();
 }
@@ -244,11 +244,11 @@ static void test_array_that_boot_lends_goes_to_pages(void **state)
         memory_add(hpa(PAGES(4 * i + 1)), PAGES(3));
     memory_reserve(hpa(0), PAGES(100), MEMORY_RESERVED);
     assert_false(memory_settle()); /* there is no free page */
-    assert_ptr_equal(extents, array);
+    assert_ptr_equal(map.array, array);
     memory_add(hpa_of(ram), PAGES(2));
     assert_true(memory_settle());
     memset(array, 0xff, sizeof array);
-    assert_ptr_equal(extents, ram);
+    assert_ptr_equal(map.array, ram);
     assert_int_equal(memory_owned(MEMORY_HYPERVISOR), PAGES(1));
     assert_int_equal(memory_owned(MEMORY_RESERVED), PAGES(60));
     check_map();
@@ -363,13 +363,13 @@ static void test_array_grows_out_of_fragmented_memory(void **state)
         assert_non_null(pages[i] = memory_alloc_pages(PAGE_SIZE));
     for (unsigned i = 0; i < 2000; i += 2)
         memory_free_pages(pages[i], PAGE_SIZE);
-    assert_true(capacity > 2000);
+    assert_true(map.capacity > 2000);
     check_map();
     for (unsigned i = 1; i < 2000; i += 2)
         memory_free_pages(pages[i], PAGE_SIZE);
     check_map();
     assert_int_equal(memory_owned(MEMORY_HYPERVISOR),
-                     align_up(capacity * sizeof(struct memory_extent), PAGE_SIZE));
+                     align_up(map.capacity * sizeof(struct memory_extent), PAGE_SIZE));
     free(ram);
 }
 
@@ -385,14 +385,15 @@ static void test_frees_have_room_when_the_array_cannot_grow(void **state)
     memory_alloc_at(hpa(RAM), PAGES(12), 1);
     /* Alternate pages of another owner: 12 extents in place of one, and no free page at all. */
     for (; taken < 6; taken++) {
-        assign(find(RAM + PAGES(2 * taken)), RAM + PAGES(2 * taken), RAM + PAGES(2 * taken + 1), 2);
+        extents_assign(&map, extents_find(&map, RAM + PAGES(2 * taken)), RAM + PAGES(2 * taken),
+                       RAM + PAGES(2 * taken + 1), 2);
     }
-    assert_int_equal(count, 13);
+    assert_int_equal(map.count, 13);
     assert_false(has_room_for_allocation());
     memory_reserve(hpa(RAM), PAGES(12), MEMORY_RESERVED); /* has no effect: none is free */
     assert_int_equal(memory_alloc_at(hpa(RAM), PAGES(1), 3), ERROR_NO_MEMORY);
     memory_free(hpa(RAM), PAGES(1), 2);
-    assert_int_equal(capacity, MEMORY_EXTENT_MAX);
+    assert_int_equal(map.capacity, MEMORY_EXTENT_MAX);
     check_map();
 }
 

@@ -16,10 +16,10 @@ UNIT_CFLAGS := -std=gnu17 -Og -g -Wall -Wextra -Werror -DDEBUG $(UNIT_SANITIZE) 
                -Iinclude -iquote hypervisor/core
 UNIT_HOSTED := -iquote hypervisor/hosted
 
-test_lock_SOURCES := hypervisor/core/lock.c hypervisor/hosted/port.c hypervisor/core/memory.c \
+test_lock_SOURCES := hypervisor/core/lock.c hypervisor/hosted/port.c hypervisor/core/memory.c hypervisor/core/extents.c \
                      hypervisor/hosted/log.c
 test_lock_LIBS := -lpthread
-test_memory_SOURCES := hypervisor/core/lock.c hypervisor/hosted/log.c
+test_memory_SOURCES := hypervisor/core/extents.c hypervisor/core/lock.c hypervisor/hosted/log.c
 test_pqueue_SOURCES := hypervisor/core/pqueue.c
 $(UNIT)/test_pqueue.d/hypervisor/core/pqueue.o: UNIT_EXTRA := -fsanitize-coverage=trace-pc
 test_error_SOURCES := hypervisor/core/error.c
@@ -62,7 +62,7 @@ test_seed_CFLAGS := $(UNIT_RISCV)
 test_isa_SOURCES := hypervisor/riscv/isa.c hypervisor/riscv/isa_read.c
 test_isa_CFLAGS := $(UNIT_RISCV)
 test_platform_SOURCES := hypervisor/riscv/platform.c hypervisor/riscv/platform_tree.c hypervisor/riscv/seed.c hypervisor/riscv/isa.c hypervisor/riscv/isa_read.c hypervisor/riscv/serial.c \
-	$(wildcard hypervisor/drivers/*.c) hypervisor/core/memory.c hypervisor/core/lock.c \
+	$(wildcard hypervisor/drivers/*.c) hypervisor/core/memory.c hypervisor/core/extents.c hypervisor/core/lock.c \
 	hypervisor/core/error.c hypervisor/core/tree.c hypervisor/hosted/log.c $(UNIT_FDT)
 test_platform_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS) -DUNIT_DATA='"$(UNIT_DATA)"'
 $(UNIT)/test_platform: | $(UNIT_TREES)
@@ -74,10 +74,10 @@ test_serial_SOURCES := hypervisor/riscv/serial.c hypervisor/core/lock.c hypervis
 test_serial_CFLAGS := $(UNIT_RISCV) $(UNIT_FDT_CFLAGS)
 test_ring_SOURCES := hypervisor/core/ring.c
 test_log_SOURCES := hypervisor/core/log.c hypervisor/core/ring.c hypervisor/core/lock.c \
-                    hypervisor/core/memory.c hypervisor/hosted/port.c
+                    hypervisor/core/memory.c hypervisor/core/extents.c hypervisor/hosted/port.c
 test_console_SOURCES := hypervisor/core/console.c hypervisor/core/ring.c hypervisor/core/lock.c \
-                        hypervisor/core/memory.c hypervisor/hosted/port.c hypervisor/hosted/log.c
-test_service_SOURCES := hypervisor/core/service.c hypervisor/core/service_reports.c hypervisor/core/trace.c hypervisor/core/lock.c hypervisor/core/memory.c \
+                        hypervisor/core/memory.c hypervisor/core/extents.c hypervisor/hosted/port.c hypervisor/hosted/log.c
+test_service_SOURCES := hypervisor/core/service.c hypervisor/core/service_reports.c hypervisor/core/trace.c hypervisor/core/lock.c hypervisor/core/memory.c hypervisor/core/extents.c \
                         hypervisor/hosted/port.c
 test_service_LIBS := -lpthread
 test_console_service_SOURCES := $(filter-out %/main.c,$(wildcard services/console/*.c))
@@ -102,7 +102,7 @@ test_decode_SOURCES := hypervisor/riscv/decode.c
 test_decode_CFLAGS := -iquote hypervisor/riscv
 
 # The whole life of capsules on simulated harts.
-UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched wake trace cap placement placement_admit capsule capsule_memory loader kernel memory lock pqueue error console service service_reports ring log) \
+UNIT_LIFE := $(patsubst %,hypervisor/core/%.c,sched wake trace cap placement placement_admit capsule capsule_memory loader kernel memory extents lock pqueue error console service service_reports ring log) \
 	hypervisor/hosted/port.c tests/unit/simulation.c
 test_sched_SOURCES := $(UNIT_LIFE)
 test_sched_LIBS := -lpthread
@@ -115,7 +115,7 @@ test_cap_SOURCES := $(UNIT_LIFE)
 test_cap_LIBS := -lpthread
 test_capsule_SOURCES := $(UNIT_LIFE)
 test_capsule_LIBS := -lpthread
-test_capsule_memory_SOURCES := hypervisor/core/capsule_memory.c hypervisor/core/error.c hypervisor/core/memory.c \
+test_capsule_memory_SOURCES := hypervisor/core/capsule_memory.c hypervisor/core/error.c hypervisor/core/memory.c hypervisor/core/extents.c \
                                hypervisor/core/lock.c hypervisor/hosted/port.c hypervisor/hosted/log.c
 test_ownership_SOURCES := $(UNIT_LIFE) hypervisor/core/ownership.c
 test_ownership_LIBS := -lpthread
