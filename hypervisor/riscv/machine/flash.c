@@ -14,8 +14,8 @@
  * A command of two cycles waits for its second one in bank->command. All work is done at once, so
  * the chips are always ready. Programming can only clear bits, erasing sets those of a block.
  *
- * The contents are memory of the capsule's own, filled from the image before each life, in steps
- * like its RAM; what the guest has written is gone when it restarts.
+ * The contents are memory of the capsule's own, filled from the image in steps before the first
+ * instruction of each life; what the guest has written is gone when it restarts.
  */
 #include "devices.h"
 #include "isolation.h"
