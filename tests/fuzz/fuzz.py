@@ -75,14 +75,15 @@ SERVICE = ["service_console", "console_read", "console_write", "hv_log_read", "c
 
 def guests(seed, icount=False, service=False, flash=False):
     """Under icount a second is long: all intervals are shorter. With `service` one of the fuzz guests is
-    the console service, as far as it does anything that one does: it swallows most of what it is given, so
-    canaries beat more often. With `flash` one has flash."""
+    the console service, as far as it does anything that one does: it swallows most of what it is given. So
+    canaries beat more often, and now and then it must be still, for them to be heard. With `flash` one has flash."""
     beat, stuck, actions = (20, 300, 20000) if icount else (100 if service else 1000, 20000, 50000)
     canaries = [{**payload("canary", f"canary{hart}", beats=0, beat_ms=beat), "harts": [hart]} for hart in (0, 1)]
+    hush = {"hush": "fuzz1"} if service else {}
     bank = {"flash0": str(BUILD / "payload/keeper.elf")} if flash else {}
     return [
         payload("keeper", properties=["capsule_info", "capsule_control"], seed=seed, stuck_ms=stuck,
-                pause_ms=10 if icount else 50, storm="yes"),
+                pause_ms=10 if icount else 50, storm="yes", **hush),
         canaries[0],  # memory is given out from the top, so each is below the one before it
         {**fuzz("fuzz0", seed, cpus=2, actions=actions), **bank},
         canaries[1],

@@ -3,6 +3,8 @@
  * capsule_control: one that has stopped, or that has begun no new life for `stuck_ms`, or whose
  * harts have all slept for a twentieth of that, is started again. With `storm=yes` it also pauses,
  * resumes, restarts and stops them at random moments. Theirs are the names that begin with `fuzz`.
+ * `hush=` names one that is stopped for a second in ten: it is the console service, and what it
+ * does not show of the others' output can be seen then.
  */
 #include "payload.h"
 #include <diosix/abi.h>
@@ -70,6 +72,13 @@ static void look_after(uint64_t capsule, uint64_t stuck)
     }
 }
 
+static bool is_hushed(void)
+{
+    const char *name = argument("hush");
+    return name && !strncmp(info.name, name, strlen(info.name)) &&
+           time_now() % (10 * frequency) < frequency;
+}
+
 void payload_main(void)
 {
     uint64_t stuck = argument_number("stuck_ms", 10000) * (frequency / 1000);
@@ -81,6 +90,10 @@ void payload_main(void)
                 break;
             if (strncmp(info.name, "fuzz", 4))
                 continue;
+            if (is_hushed()) {
+                control(i, DIOSIX_CONTROL_STOP);
+                continue;
+            }
             look_after(i, stuck);
             if (argument("storm") && !random(32))
                 storm(i);
