@@ -9,7 +9,12 @@
 #include "payload.h"
 #include <diosix/abi.h>
 
+#define CAPSULES_MAX 8
+
 static struct diosix_capsule_info info;
+struct counters {
+    uint64_t state, restarts, ram;
+};
 
 static bool word_is(const char *argument_name, const char *text)
 {
@@ -108,17 +113,51 @@ static bool live_once(long id, uint64_t i, uint64_t longest)
     return good & stop(id);
 }
 
+/* The states and counters of all capsules that are not to be touched, and how many there are. */
+static uint64_t note_others(long id, struct counters *counters)
+{
+    uint64_t count = 0;
+    while (count < CAPSULES_MAX &&
+           !sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, count, &info, 0).error) {
+        counters[count] = (struct counters){info.state, info.restarts, info.ram};
+        if (count++ == (uint64_t)id)
+            counters[id] = (struct counters){0};
+    }
+    return count;
+}
+
+static bool same(const struct counters *some, const struct counters *others, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        if (some[i].state != others[i].state || some[i].restarts != others[i].restarts ||
+            some[i].ram != others[i].ram)
+            return false;
+    return true;
+}
+
+static uint64_t restarts(long id)
+{
+    sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, id, &info, 0);
+    return info.restarts;
+}
+
 static void cycle(long id)
 {
+    static struct counters before[CAPSULES_MAX], after[CAPSULES_MAX];
     uint64_t times = argument_number("times", 1000), failed = 0;
     uint64_t longest = argument_number("gap_us", 4000) * frequency / 1000000;
     check(stop(id), "cycle.stop", "it does not stop");
+    uint64_t count = note_others(id, before), restarted = restarts(id);
     print("cycles begin");
     sleep(argument_number("hold_ms", 0));
     uint64_t start = time_now();
     for (uint64_t i = 0; i < times; i++)
         failed += !live_once(id, i, longest);
     check(!failed, "cycle", "%lu of %lu went wrong", failed, times);
+    restarted = restarts(id) - restarted; /* a stop may come before the restart does */
+    check(restarted <= times / 4, "cycle.restarts", "%lu in %lu lives", restarted, times);
+    check(note_others(id, after) == count && same(before, after, count), "cycle.others",
+          "others have changed");
     print("cycles end after %lu ms", (time_now() - start) / (frequency / 1000));
     sleep(argument_number("hold_ms", 0));
 }
