@@ -40,8 +40,8 @@ GUEST_RAM = "256M"
 BOOTARGS = "console=ttyS0 quiet"
 PROMPT = "login:"
 PATIENCE = 300 * diosix.SCALE  # seconds; a run takes about twenty
-FIRMWARE_BASE = 0x8000_0000  # where a machine's RAM begins, and a gstage guest's
-STARTED = re.compile(r"capsule linux: started, .* at (0x[0-9a-f]+)")
+FIRMWARE_BASE = 0x8000_0000  # where a machine's RAM begins
+A0 = 10  # of the registers as the debugger has them
 # What `virt` has and a capsule has not.
 NOT_IN_A_CAPSULE = ["/fw-cfg@10100000", "/flash@20000000", "/platform-bus@4000000", "/pmu", "/soc/pci@30000000"]
 
@@ -80,6 +80,10 @@ class Debugger:
         if not stopped.startswith("T05") or self.ask(f"z1,{address:x},2") != "OK":
             raise Failure(f"no stop at {address:#x}: {stopped}")
 
+    def word(self, packet, at=0):
+        """64 bits of the answer."""
+        return int.from_bytes(bytes.fromhex(self.ask(packet)[16 * at:16 * at + 16]), "little")
+
     def stop(self):
         self.socket.sendall(b"\x03")
         self.receive()
@@ -110,7 +114,7 @@ class Linux:
         self.qemu, self.hypervisor, self.folder = qemu, hypervisor, Path(folder)
         self.guest = diosix.linux(ram=GUEST_RAM, bootargs=BOOTARGS)
         self.image, _ = diosix.mkdmfs(diosix.manifest(guests=[self.guest]), folder)
-        self.vcpu_run = symbol(self.hypervisor, "port_vcpu_run")
+        self.guest_enter = symbol(self.hypervisor, "guest_enter")
         with open(self.guest["kernel"], "rb") as kernel:
             self.text_offset = int.from_bytes(kernel.read(16)[8:], "little")
 
@@ -139,16 +143,14 @@ class Linux:
         return command + ["-m", "512M", "-bios", "none", "-kernel", self.hypervisor, "-append", words,
                           "-initrd", str(self.image)]
 
-    def run_to_kernel(self, debugger, system, output):
-        """Stops at the guest's first instruction. Where that is, the kernel's header and Diosix's log say."""
-        base = FIRMWARE_BASE
+    def run_to_kernel(self, debugger, system):
+        """Stops at the guest's first instruction. Where that is, the kernel's header says, and on Diosix the vCPU that
+        guest_enter() is given: its first word is the pc."""
+        first = FIRMWARE_BASE + self.text_offset
         if system != "opensbi":
-            debugger.run_to(self.vcpu_run)
-            while not (found := STARTED.search(output.text)):
-                output.more()
-            if system != "gstage":
-                base = int(found[1], 16)
-        debugger.run_to(base + self.text_offset)
+            debugger.run_to(self.guest_enter)
+            first = debugger.word(f"m{debugger.word('g', A0):x},8")
+        debugger.run_to(first)
 
     def count(self, system):
         """Instructions between the first one of the kernel and its prompt."""
@@ -161,7 +163,7 @@ class Linux:
                 while not gdb.exists() and child.poll() is None:
                     time.sleep(0.01)
                 debugger, output = Debugger(str(gdb)), Output(child.stdout)
-                self.run_to_kernel(debugger, system, output)
+                self.run_to_kernel(debugger, system)
                 first = debugger.instructions()
                 debugger.send("c")
                 while PROMPT not in output.text:
