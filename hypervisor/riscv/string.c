@@ -15,6 +15,7 @@
 #define WORD  (ptrdiff_t)sizeof(uint64_t)
 #define BLOCK (8 * WORD)
 
+#define COPY_STEP  (2 * (size_t)BLOCK)
 #define ZERO_STEP  32   /* blocks */
 #define ZERO_LARGE 4096 /* bytes, from which it is worth a look */
 
@@ -99,8 +100,11 @@ void *memset(void *to, int byte, size_t size)
 static void copy(uint8_t *at, const uint8_t *source, size_t size)
 {
     if (is_aligned(at) && is_aligned(source)) {
-        for (; size >= (size_t)BLOCK; size -= BLOCK, at += BLOCK, source += BLOCK)
+        const uint8_t *stop = source + size / COPY_STEP * COPY_STEP;
+        for (size %= COPY_STEP; source != stop; at += COPY_STEP, source += COPY_STEP) {
             copy_block((word *)(void *)at, (const word *)(const void *)source);
+            copy_block((word *)(void *)(at + BLOCK), (const word *)(const void *)(source + BLOCK));
+        }
         for (; size >= (size_t)WORD; size -= WORD, at += WORD, source += WORD)
             *(word *)(void *)at = *(const word *)(const void *)source;
     }
