@@ -159,6 +159,7 @@
 /* 3.1.18: environment configuration (menvcfg, henvcfg) */
 #define ENVCFG_STCE (1UL << 63)
 #define ENVCFG_ADUE (1UL << 61)
+#define ENVCFG_CBZE (1UL << 7)
 /* Smstateen 1.0, mstateen0 */
 #define STATEEN_ENVCFG (1UL << 62)
 

@@ -195,14 +195,14 @@ static bool probe_delegated_illegal(bool pmp)
     return cause == CAUSE_ILLEGAL_INSTRUCTION;
 }
 
-/* ADUE must stick where it counts for guests (Privileged 1.13, 3.1.18 and 21.2.5). */
-static bool probe_svadu(bool h)
+/* The bit must stick where it counts for guests (Privileged 1.13, 3.1.18 and 21.2.5). */
+static bool probe_environment(bool h, uint64_t bit)
 {
-    csr_set(CSR_MENVCFG, ENVCFG_ADUE);
+    csr_set(CSR_MENVCFG, bit);
     if (!h)
-        return (csr_read(CSR_MENVCFG) & ENVCFG_ADUE) != 0;
-    csr_set(CSR_HENVCFG, ENVCFG_ADUE);
-    return (csr_read(CSR_HENVCFG) & ENVCFG_ADUE) != 0;
+        return (csr_read(CSR_MENVCFG) & bit) != 0;
+    csr_set(CSR_HENVCFG, bit);
+    return (csr_read(CSR_HENVCFG) & bit) != 0;
 }
 
 void features_probe(struct hart_features *features, void *scratch)
@@ -231,7 +231,9 @@ void features_probe(struct hart_features *features, void *scratch)
         features->unlisted = unlisted_probe(features);
     if (features->menvcfg && features->s) {
         features->sstc = probe_sstc(features->h);
-        features->svadu = probe_svadu(features->h);
+        features->svadu = probe_environment(features->h, ENVCFG_ADUE);
+        if (!probe_environment(features->h, ENVCFG_CBZE))
+            features->zero_block = 0;
     }
     if (features->h) {
         features->vmid_bits = probe_vmid_bits();
@@ -259,6 +261,8 @@ void features_intersect(struct hart_features *common, const struct hart_features
     common->sstc &= other->sstc;
     common->svadu &= other->svadu;
     common->zawrs &= other->zawrs;
+    if (common->zero_block != other->zero_block)
+        common->zero_block = 0;
     common->smepmp &= other->smepmp;
     common->pmp |= other->pmp;
     common->pmp_open |= other->pmp_open;

@@ -8,8 +8,8 @@
  * - sm*: machine mode's own;
  * - svpbmt: memory that is mapped as non-cacheable may show what the cache has not written back, a
  *   former owner's data instead of our zeroes; and a guest has no device that needs it;
- * - zicbom, zicboz, ssnpm, sspm, supm, zicfilp, zicfiss, ssdbltrp: have to be enabled in
- *   menvcfg or henvcfg, which is not done;
+ * - zicbom, ssnpm, sspm, supm, zicfilp, zicfiss, ssdbltrp: have to be enabled in menvcfg or
+ *   henvcfg, which is not done;
  * - sscofpmf, ssccfg, sscsrind, ssctr, zihpm, ssaia, zcmt: have state that is not switched, or
  *   counters that are not given to guests;
  * - zkr: its seed CSR needs mseccfg; q, zfinx, zdinx, x*: registers that are not switched;
@@ -35,6 +35,7 @@ const struct extension isa_table[] = {
      * the counters through, and `time` is emulated where a hart lacks it. */
     {"zic64b", NEED_NOTHING},
     {"zicbop", NEED_NOTHING},
+    {"zicboz", NEED_ZICBOZ}, /* a store, for translation and PMP ("CMO" 1.0.1, 2.5.2) */
     {"ziccamoa", NEED_NOTHING},
     {"ziccif", NEED_NOTHING},
     {"zicclsm", NEED_NOTHING},

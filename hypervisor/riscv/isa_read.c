@@ -178,6 +178,8 @@ static bool is_met(enum need need, const struct hart_features *features)
         return features->svadu;
     case NEED_ZAWRS:
         return features->zawrs;
+    case NEED_ZICBOZ:
+        return features->zero_block > 0;
     case NEED_NOTHING:
         break;
     }

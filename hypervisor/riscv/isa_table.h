@@ -15,7 +15,8 @@ enum need {
     NEED_V,
     NEED_SSTC,
     NEED_SVADU,
-    NEED_ZAWRS
+    NEED_ZAWRS,
+    NEED_ZICBOZ
 };
 
 struct extension {

@@ -28,6 +28,11 @@ uint32_t platform_cbop_block_size(void)
     return platform.cbop_block_size;
 }
 
+uint32_t platform_cboz_block_size(void)
+{
+    return platform.cboz_block_size;
+}
+
 unsigned platform_claim(uint64_t hart_id)
 {
     if (platform.controller)

@@ -62,6 +62,7 @@ struct platform {
     struct isa guest_extensions;
     unsigned mmu_type;        /* the smallest among the harts */
     uint32_t cbop_block_size; /* of the harts that say it; 0 when they differ */
+    uint32_t cboz_block_size; /* as found by trying */
 };
 extern struct platform platform;
 

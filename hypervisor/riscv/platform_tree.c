@@ -271,6 +271,7 @@ void platform_set_hart_features(const struct hart_features *common)
 
     *extensions = common_isa();
     isa_limit(extensions, common);
+    platform.cboz_block_size = common->zero_block;
     if (isa_has(extensions, "svade"))
         (void)isa_remove(extensions, "-svadu");
 }

@@ -36,7 +36,8 @@ void vcpu_begin(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
     if (isa_has(isa, "v")) /* QEMU 10's vsstatus keeps VS without V, and Linux believes it */
         arch->units |= STATUS_VS;
     arch->sstc = isa_has(isa, "sstc");
-    arch->environment = (arch->sstc ? ENVCFG_STCE : 0) | (isa_has(isa, "svadu") ? ENVCFG_ADUE : 0);
+    arch->environment = (arch->sstc ? ENVCFG_STCE : 0) | (isa_has(isa, "svadu") ? ENVCFG_ADUE : 0) |
+                        (isa_has(isa, "zicboz") ? ENVCFG_CBZE : 0);
     arch->own_wfi = placement_has_own_harts(vcpu->capsule);
     uint64_t units = arch->units & (STATUS_FS_INITIAL | STATUS_VS_INITIAL);
     arch->mstatus = STATUS_MPP_S | STATUS_UXL_64 | STATUS_SXL_64;

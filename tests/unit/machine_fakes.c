@@ -449,3 +449,8 @@ uint32_t platform_cbop_block_size(void)
 {
     return fake.cbop_block_size;
 }
+
+uint32_t platform_cboz_block_size(void)
+{
+    return fake.cboz_block_size;
+}

@@ -47,7 +47,7 @@ extern struct fake {
     uint64_t service_function, service_args[6];
     bool service_again;
     long service_error;
-    uint32_t cbop_block_size;
+    uint32_t cbop_block_size, cboz_block_size;
 } fake;
 
 /* For the next fake_setup: first contents of a flash bank; gone afterwards. */

@@ -48,7 +48,7 @@ static void test_what_guests_must_not_use_is_left_out(void **state)
 {
     (void)state;
     assert_string_equal(
-        guest("rv64imafdcqh_zicbom_zicboz_zicfilp_zicfiss_zihpm_zkr_zk_zcmt_zfinx_smaia_"
+        guest("rv64imafdcqh_zicbom_zicfilp_zicfiss_zihpm_zkr_zk_zcmt_zfinx_smaia_"
               "smstateen_ssaia_sscofpmf_ssnpm_svadu_svpbmt_shcounterenw_xtheadba_zfuture",
               &everything),
         "rv64imafdc_zicntr_zicsr_zifencei");
@@ -68,6 +68,9 @@ static void test_what_is_not_really_there_is_left_out(void **state)
     assert_null(strstr(guest("rv64i_svadu", &less), "svadu"));
     less.svadu = true;
     assert_non_null(strstr(guest("rv64i_svadu", &less), "svadu"));
+    assert_null(strstr(guest("rv64i_zicboz", &less), "zicboz"));
+    less.zero_block = 64;
+    assert_non_null(strstr(guest("rv64i_zicboz", &less), "zicboz"));
     less.v = false;
     assert_string_equal(guest(host, &less), "rv64imafdc_zicntr_zicsr_zifencei_zfh_zcd");
     less.d = false;

@@ -277,18 +277,23 @@ static void test_tree_maps_the_harts(void **state)
 }
 
 /* What is said of blocks is said with the extension, and where it is known. */
-static void test_tree_says_the_size_of_prefetches(void **state)
+static void test_tree_says_the_size_of_blocks(void **state)
 {
     (void)state;
+    fake.cboz_block_size = 128;
     fake.cbop_block_size = 32;
     make_tree();
     assert_null(tree_string("/cpus/cpu@1", "riscv,cbop-block-size"));
     fake.capsule.arch.isa = isa_of_string("rv64imac_zicbop");
     make_tree();
     assert_int_equal(tree_cell("/cpus/cpu@1", "riscv,cbop-block-size", 0), 32);
+    assert_null(tree_string("/cpus/cpu@1", "riscv,cboz-block-size"));
     fake.cbop_block_size = 0;
     make_tree();
     assert_null(tree_string("/cpus/cpu@1", "riscv,cbop-block-size"));
+    fake.capsule.arch.isa = isa_of_string("rv64imac_zicboz");
+    make_tree();
+    assert_int_equal(tree_cell("/cpus/cpu@1", "riscv,cboz-block-size", 0), 128);
 }
 
 static void test_tree_wires_the_plic(void **state)
@@ -421,7 +426,7 @@ int main(void)
         TEST(test_rtc_alarm_ends_with_a_reset),
         TEST(test_tree_says_what_is_there),
         TEST(test_tree_maps_the_harts),
-        TEST(test_tree_says_the_size_of_prefetches),
+        TEST(test_tree_says_the_size_of_blocks),
         TEST(test_tree_wires_the_plic),
         TEST(test_tree_without_initrd),
         TEST(test_tree_has_room_for_changes),

@@ -23,7 +23,7 @@ PROPERTIES = ("auto_crash_restart", "service_console", "console_write", "console
 
 # What a manifest's `isa` may leave out, and what it may not: hypervisor/riscv/isa.c.
 ISA_REMOVABLE = """
-f d v zic64b zicbop ziccamoa ziccif zicclsm ziccrse zicond zihintntl zihintpause zimop za128rs za64rs
+f d v zic64b zicbop zicboz ziccamoa ziccif zicclsm ziccrse zicond zihintntl zihintpause zimop za128rs za64rs
 zabha zacas zama16b zawrs zfa zfbfmin zfh zfhmin zcb zcmop zba zbb zbc zbkb zbkc zbkx zbs zkn zknd zkne zknh
 zks zksed zksh zkt ztso zvbb zvbc zve32f zve32x zve64d zve64f zve64x zvfbfmin zvfbfwma zvfh zvfhmin
 zvkb zvkg zvkn zvknc zvkned zvkng zvknha zvknhb zvks zvksc zvksed zvksg zvksh zvkt ssccptr

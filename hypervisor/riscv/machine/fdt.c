@@ -179,8 +179,8 @@ static void hart_interrupt_controller(struct writer *writer, unsigned id)
 }
 
 /* riscv,isa for older software, the other two (Linux 6.7 and later) instead of it. */
-static void cpu(struct writer *writer, unsigned id, const struct machine_isa *isa,
-                uint32_t cbop_block_size)
+static void cpu(struct writer *writer, unsigned id, const struct capsule *capsule,
+                const struct machine_isa *isa)
 {
     begin_at(writer, "cpu", id);
     string(writer, "device_type", "cpu");
@@ -191,8 +191,10 @@ static void cpu(struct writer *writer, unsigned id, const struct machine_isa *is
     string(writer, "riscv,isa-base", "rv64i");
     bytes(writer, "riscv,isa-extensions", isa->extensions, list_size(isa->extensions));
     string(writer, "mmu-type", platform_mmu_type());
-    if (cbop_block_size != 0)
-        cell(writer, "riscv,cbop-block-size", cbop_block_size);
+    if (isa_has(&capsule->arch.isa, "zicbop") && platform_cbop_block_size() != 0)
+        cell(writer, "riscv,cbop-block-size", platform_cbop_block_size());
+    if (isa_has(&capsule->arch.isa, "zicboz"))
+        cell(writer, "riscv,cboz-block-size", platform_cboz_block_size());
     cell(writer, "phandle", PHANDLE_CPU(id));
     hart_interrupt_controller(writer, id);
     end(writer);
@@ -217,13 +219,12 @@ static void cpu_map(struct writer *writer, unsigned harts)
 static void cpus(struct writer *writer, const struct capsule *capsule)
 {
     struct machine_isa isa;
-    bool prefetches = isa_has(&capsule->arch.isa, "zicbop");
     isa_format(&capsule->arch.isa, &isa);
     begin(writer, "cpus");
     cells_below(writer, 1, 0);
     cell(writer, "timebase-frequency", (uint32_t)port_frequency());
     for (unsigned id = 0; id < capsule->vcpu_count; id++)
-        cpu(writer, id, &isa, prefetches ? platform_cbop_block_size() : 0);
+        cpu(writer, id, capsule, &isa);
     cpu_map(writer, capsule->vcpu_count);
     end(writer);
 }

@@ -93,5 +93,7 @@ struct machine_isa {
 const char *platform_mmu_type(void);
 /* In bytes, of a prefetch (Zicbop); 0 where the harts do not say it, or not the same. */
 uint32_t platform_cbop_block_size(void);
+/* In bytes, of a cbo.zero, where guests may have it (Zicboz). */
+uint32_t platform_cboz_block_size(void);
 
 #endif
