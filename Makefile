@@ -21,7 +21,7 @@ Diosix, a bare-metal hypervisor for 64-bit RISC-V
   make fuzz         let guests do anything to the hypervisor: [SEED=1] [TIME=60] [MACHINE=…]
   make fuzz-host    fuzz what parses data from outside: [TIME=60] seconds for each [TARGET=…]
   make bench        count instructions per operation; fails when one is over its budget
-  make bench-linux  the same for a Linux guest, up to its login prompt: [RUNS=5]
+  make bench-linux  the same for a Linux guest, up to its login prompt: [RUNS=2]
   make check        formatting and static analysis; make format lays the code out
   make setup        install and fetch what the build needs, no more; the others do it too
                     (make setup-test: what the tests need)

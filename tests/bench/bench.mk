@@ -9,7 +9,7 @@
 
 BENCH_BUILD := $(BUILD)/release
 BENCH_ARGS ?=
-RUNS ?= 5
+RUNS ?= 2
 
 $(PAYLOAD)/bench.elf: $(PAYLOAD)/tests/bench/entry.S.o $(PAYLOAD)/tests/bench/bench.c.o $(PAYLOAD_LIB) \
 		tests/payload/lib/payload.ld

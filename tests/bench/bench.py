@@ -226,7 +226,9 @@ def main():
                 measured[system] = bench.operations(system) | bench.footprint(system)
             except Failure as failure:
                 sys.exit(f"bench: {failure}")
-    result = {"qemu": options.qemu, "measured": measured, "budgets": budgets}
+    ratios = {system: {name: value["mean"] / measured["opensbi"][name]["mean"] for name, value in values.items()
+                       if measured["opensbi"].get(name, {}).get("mean")} for system, values in measured.items()}
+    result = {"qemu": options.qemu, "measured": measured, "ratios": ratios, "budgets": budgets}
     Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
     print(table(budgets, measured))
     if options.update:
