@@ -261,6 +261,7 @@ void features_intersect(struct hart_features *common, const struct hart_features
     common->sstc &= other->sstc;
     common->svadu &= other->svadu;
     common->zawrs &= other->zawrs;
+    common->menvcfg &= other->menvcfg;
     if (common->zero_block != other->zero_block)
         common->zero_block = 0;
     common->smepmp &= other->smepmp;

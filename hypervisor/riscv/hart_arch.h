@@ -25,7 +25,7 @@ struct hart_features {
     uint64_t pmp_granularity; /* bytes */
     uint64_t vlenb;           /* bytes in a vector register, of V or of Zve*; 0: none */
     unsigned vmid_bits;
-    unsigned zero_block; /* bytes that cbo.zero clears, also for guests (menvcfg.CBZE); 0: none */
+    unsigned zero_block; /* bytes that cbo.zero clears, and with menvcfg for guests; 0: none */
 };
 
 struct hart_arch {

@@ -179,7 +179,7 @@ static bool is_met(enum need need, const struct hart_features *features)
     case NEED_ZAWRS:
         return features->zawrs;
     case NEED_ZICBOZ:
-        return features->zero_block > 0;
+        return features->menvcfg && features->zero_block > 0;
     case NEED_NOTHING:
         break;
     }

@@ -32,7 +32,8 @@ _Static_assert(sizeof((struct hart *)0)->arch.last_of_capsule ==
 #define GUEST_COUNTERS (COUNTEREN_CY | COUNTEREN_TM | COUNTEREN_IR)
 
 /* What guests may use: the timer of supervisor mode is the vCPU's, or not there for it (Sstc 1.0,
- * chapter 2), and then STIP or VSTIP is ours to set; and A and D bits are set by the hart, or not.
+ * chapter 2), and then STIP or VSTIP is ours to set; A and D bits are set by the hart, or not; and
+ * cbo.zero works (Zicboz), or is illegal, also in user mode.
  * A hart's environment says it twice: to all below machine mode, and with H to VS-mode. QEMU keeps
  * hvip.VSTIP from machine mode while STCE is set there, so both are set alike. */
 static void set_environment(struct hart *hart, uint64_t environment)

@@ -70,6 +70,8 @@ static void test_what_is_not_really_there_is_left_out(void **state)
     assert_non_null(strstr(guest("rv64i_svadu", &less), "svadu"));
     assert_null(strstr(guest("rv64i_zicboz", &less), "zicboz"));
     less.zero_block = 64;
+    assert_null(strstr(guest("rv64i_zicboz", &less), "zicboz"));
+    less.menvcfg = true;
     assert_non_null(strstr(guest("rv64i_zicboz", &less), "zicboz"));
     less.v = false;
     assert_string_equal(guest(host, &less), "rv64imafdc_zicntr_zicsr_zifencei_zfh_zcd");
