@@ -77,6 +77,11 @@ static void faults(void)
     struct trap trap = try_amo(address, 4, 1, &old);
     check(!trap.trapped && old == expected(0), "amo.reads_and_writes", "cause %lu, 0x%lx",
           trap.scause, old);
+    if (isa_has("zicboz")) {
+        trap = try_zero(address);
+        check(trap.trapped && trap.scause == CAUSE_STORE_ACCESS, "zicboz.fault", "cause %lu",
+              trap.scause);
+    }
     command(0, 0x70);
     trap = try_execute(address + FUNCTION);
     check(trap.trapped && trap.scause == CAUSE_FETCH_ACCESS, "status.fetch_fault", "cause %lu",

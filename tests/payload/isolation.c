@@ -48,6 +48,17 @@ static void expect_walk(struct trap trap, uint64_t cause, uint64_t value, const 
     expect(trap, load ? CAUSE_LOAD_ACCESS : cause, value, name);
 }
 
+/* A store of a whole block, which QEMU reports by where that begins. */
+static void expect_zero(uint64_t address, const char *name)
+{
+    if (!isa_has("zicboz"))
+        return;
+    uint64_t size = fdt_cell(fdt_by_name("cpu"), "riscv,cboz-block-size", 0);
+    struct trap trap = try_zero(address);
+    bool begin = trap.stval == (address & ~(size - 1));
+    expect(trap, CAUSE_STORE_ACCESS, begin ? trap.stval : address, name);
+}
+
 static void outside(uint64_t address, const char *name)
 {
     static const unsigned sizes[] = {1, 2, 4, 8};
@@ -57,6 +68,7 @@ static void outside(uint64_t address, const char *name)
     }
     expect_amo(try_amo(address, 4, 1, NULL), address, name);
     expect_amo(try_amo(address, 8, 1, NULL), address, name);
+    expect_zero(address, name);
     expect(try_lr(address, 8), CAUSE_LOAD_ACCESS, address, name);
     expect(try_execute(address), CAUSE_FETCH_ACCESS, address, name);
 }
@@ -72,6 +84,7 @@ static void outside_paged(uint64_t address, const char *name)
     expect(try_load(at, 8, NULL), CAUSE_LOAD_ACCESS, at, name);
     expect(try_store(at, 8, 0), CAUSE_STORE_ACCESS, at, name);
     expect_amo(try_amo(at, 8, 0, NULL), at, name);
+    expect_zero(at, name);
     expect(try_execute(at), CAUSE_FETCH_ACCESS, at, name);
     uint64_t behind = WINDOW + 0x200000;
     page_middle[1] = pte(page, PTE_V);

@@ -1,8 +1,8 @@
 /*
  * Two vCPUs reach for the same new memory at the same time, megapage after megapage: by plain
- * accesses, by the mask of a legacy SBI call, which the hypervisor reads for the guest, and by
- * fetching. It is new memory that holds zeros, and never a fault. Or the one makes a page table of
- * it, and the other uses that, with a load that is not compressed.
+ * accesses, by one that clears a block, by the mask of a legacy SBI call, which the hypervisor
+ * reads for the guest, and by fetching. It is new memory that holds zeros, and never a fault. Or
+ * the one makes a page table of it, and the other uses that, with a load that is not compressed.
  */
 #include "payload.h"
 
@@ -52,12 +52,17 @@ static struct trap use_table(uint64_t at, uint64_t *value)
     return trap;
 }
 
+static struct trap store(uint64_t at, bool block)
+{
+    return block && isa_has("zicboz") ? try_zero(at) : try_store(at, 8, 0);
+}
+
 static void reach(uint64_t round, bool first)
 {
     uint64_t at = ram.base + (LEFT_TO_OTHERS + round) * MEGAPAGE + 0x1000, value = 0;
     struct trap trap;
     if (round % 4 == 0)
-        trap = first ? try_store(at + 8, 8, 0) : try_load(at, 8, &value);
+        trap = first ? store(at + 8, round % 8 == 0) : try_load(at, 8, &value);
     else if (round % 4 == 1)
         trap = send_ipi(at);
     else if (round % 4 == 2)

@@ -20,7 +20,7 @@ def test_rogues_are_stopped(isolation):
 
 
 @pytest.mark.parametrize("qemu,cpu", [("qemu", None), ("qemu10", None), ("qemu", "rv64,h=off"),
-                                      ("qemu10", "rv64,h=off,smepmp=on")])
+                                      ("qemu10", "rv64,h=off,smepmp=on"), ("qemu10", "rv64,smepmp=on")])
 def test_new_memory_for_two_at_once(isolation, qemu, cpu):
     """RAM is filled when it is first reached for, by whoever comes first."""
     with Machine([payload("reach", ram="256M", cpus=2)], mem="512M", qemu=qemu, cpu=cpu,

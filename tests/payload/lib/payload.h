@@ -136,6 +136,11 @@ struct trap try_execute(uint64_t address);
 /* One instruction made at run time, with this value in a0; a0 afterwards is in *value. */
 struct trap try_instruction(uint32_t instruction, uint64_t a0, uint64_t *value);
 extern uint32_t instruction_buffer[];
+/* cbo.zero, where isa_has("zicboz"). */
+static inline struct trap try_zero(uint64_t address)
+{
+    return try_instruction(0x0045200f, address, NULL);
+}
 /* Runs user-mode code until its first trap. */
 struct trap try_user(void (*entry)(void), uint64_t a0, uint64_t a1);
 
