@@ -23,27 +23,47 @@ static const struct {
     {"guests=yes", &bootargs.no_guests, false},     {"guests=no", &bootargs.no_guests, true},
 #ifdef DEBUG
     {"fail=hart", &bootargs.fail.hart_away, true},  {"fail=late", &bootargs.fail.hart_late, true},
-    {"fail=serial", &bootargs.fail.serial, true},   {"fail=pmp", &bootargs.fail.pmp, true},
-    {"fail=gstage", &bootargs.fail.gstage, true},
+    {"fail=serial", &bootargs.fail.serial, true},
 #endif
 };
 
 #ifdef DEBUG
-/* `fail=allocation:N` */
-BOOT_ONLY static bool parse_allocation(const char *word, size_t length)
-{
-    static const char name[] = "fail=allocation:";
-    size_t at = sizeof(name) - 1;
-    uint64_t number = 0;
+/* Words with a number behind them, of at most 9 digits. */
+static const struct {
+    const char *word;
+    uint64_t *number;
+} numbers_known[] = {
+    {"fail=allocation:", &bootargs.fail.allocation},
+    {"fail=pmp1:", &bootargs.fail.pmp1},
+    {"fail=pmp3:", &bootargs.fail.pmp3},
+    {"fail=pmp6:", &bootargs.fail.pmp6},
+    {"fail=gstage:", &bootargs.fail.gstage},
+};
 
-    if (length <= at || length > at + 9 || memcmp(word, name, at) != 0)
+BOOT_ONLY static bool parse_digits(const char *digits, size_t count, uint64_t *number)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (digits[i] < '0' || digits[i] > '9')
+            return false;
+        value = 10 * value + (uint64_t)(digits[i] - '0');
+    }
+    if (count == 0 || count > 9)
         return false;
-    for (; at < length && word[at] >= '0' && word[at] <= '9'; at++)
-        number = 10 * number + (uint64_t)(word[at] - '0');
-    if (at < length)
-        return false;
-    bootargs.fail.allocation = number;
+    *number = value;
     return true;
+}
+
+BOOT_ONLY static bool parse_number(const char *word, size_t length)
+{
+    for (size_t i = 0; i < sizeof(numbers_known) / sizeof(numbers_known[0]); i++) {
+        size_t skipped = strlen(numbers_known[i].word);
+
+        if (length > skipped && memcmp(word, numbers_known[i].word, skipped) == 0)
+            return parse_digits(word + skipped, length - skipped, numbers_known[i].number);
+    }
+    return false;
 }
 
 BOOT_ONLY static bool parse_violation(const char *word, size_t length)
@@ -59,7 +79,7 @@ BOOT_ONLY static bool parse_violation(const char *word, size_t length)
     return true;
 }
 #else
-BOOT_ONLY static bool parse_allocation(const char *word, size_t length)
+BOOT_ONLY static bool parse_number(const char *word, size_t length)
 {
     (void)word, (void)length;
     return false;
@@ -81,7 +101,7 @@ BOOT_ONLY static void parse_word(const char *word, size_t length)
             return;
         }
     }
-    if (parse_allocation(word, length) || parse_violation(word, length))
+    if (parse_number(word, length) || parse_violation(word, length))
         return;
     log_info("boot arguments: '%.*s' is unknown and ignored",
              (int)(length < SHOWN_MAX ? length : SHOWN_MAX), word);

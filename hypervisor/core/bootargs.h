@@ -16,7 +16,8 @@ struct bootargs {
         uint64_t allocation;       /* the n-th of boot; 0: none */
         bool hart_away, hart_late; /* the last one in the list that is not the first to come in */
         bool serial;               /* once guests run, the port takes nothing and gives nothing */
-        bool pmp, gstage;          /* a wrong entry at a world switch */
+        uint64_t pmp1, pmp3, pmp6; /* that entry of PMP at the n-th world switch; 0: never */
+        uint64_t gstage;           /* an entry of the G-stage table, likewise */
     } fail;
     char violate[24]; /* what riscv/violate.c is to try */
 #endif

@@ -3,6 +3,8 @@
 #include "faults.h"
 #include "bootargs.h"
 #include "entry.h"
+#include "features.h"
+#include "isolation.h"
 #include "log.h"
 #include "memory.h"
 #include "port.h"
@@ -15,8 +17,30 @@ void faults_boot_begins(void)
     memory_fail(bootargs.fail.allocation);
 }
 
+static void refuse_pmp(unsigned entry, uint64_t *when)
+{
+    if (*when == 0 || features_common.pmp_entries > entry)
+        return;
+    log_error("fail=pmp%u is not possible: these harts have %u PMP entries", entry,
+              features_common.pmp_entries);
+    *when = 0;
+}
+
+/* What these harts do not have cannot go wrong. */
+static void refuse_impossible(void)
+{
+    refuse_pmp(1, &bootargs.fail.pmp1);
+    refuse_pmp(3, &bootargs.fail.pmp3);
+    refuse_pmp(6, &bootargs.fail.pmp6);
+    if (bootargs.fail.gstage == 0 || isolation_translates())
+        return;
+    log_error("fail=gstage is not possible: isolation is %s", isolation_name());
+    bootargs.fail.gstage = 0;
+}
+
 void faults_boot_ends(void)
 {
+    refuse_impossible();
     if (memory_fail(0) != 0)
         log_info("boot has fewer than %lu allocations", bootargs.fail.allocation);
     if (bootargs.fail.serial)

@@ -105,7 +105,7 @@ static void decode_range(const struct pmp_state *pmp, unsigned i, uint64_t *star
     }
 }
 
-extern char hypervisor_start[], rodata_end[];
+extern char hypervisor_start[], rodata_end[], dmfs_start[];
 
 /* Where G-stage translation comes before PMP, the hypervisor's code and constants are locked for
  * all modes alike (protect.c). */
@@ -227,20 +227,41 @@ static void check_gstage(const struct hart *hart, const struct capsule *capsule)
 
 /* --- for tests --- */
 
-/* A page more than the range has that ends where RAM does; the first gigabyte of RAM at
- * guest-physical 0. */
-static void plant(const struct capsule *capsule)
+/* Lets the entry reach a page more than its range has; one that is off, a page that is never the
+ * capsule's. */
+#define WIDEN_PMP(entry)                                                                           \
+    do {                                                                                           \
+        if ((csr_read(CSR_PMPCFG0) >> 8 * (entry) & (PMP_R | PMP_W | PMP_X)) == 0) {               \
+            csr_write(CSR_PMPADDR0 + (entry)-1, (uintptr_t)dmfs_start >> 2);                       \
+            csr_write(CSR_PMPADDR0 + (entry), (uintptr_t)dmfs_start >> 2);                         \
+            csr_set(CSR_PMPCFG0, (uint64_t)(PMP_TOR | PMP_R) << 8 * (entry));                      \
+        }                                                                                          \
+        csr_write(CSR_PMPADDR0 + (entry), csr_read(CSR_PMPADDR0 + (entry)) + (PAGE_SIZE >> 2));    \
+    } while (0)
+
+/* The first gigabyte of RAM at guest-physical 0. */
+static void widen_gstage(const struct capsule *capsule)
 {
     uint64_t *root = hpa_pointer(capsule->arch.gstage_root);
+    uint64_t ram = align_down((uintptr_t)hypervisor_start, GIGAPAGE_SIZE);
 
-    if (bootargs.fail.pmp && isolation_translates())
-        csr_write(CSR_PMPADDR0 + 1, csr_read(CSR_PMPADDR0 + 1) + (PAGE_SIZE >> 2));
-    else if (bootargs.fail.pmp)
-        csr_write(CSR_PMPADDR0 + 3, csr_read(CSR_PMPADDR0 + 3) + (PAGE_SIZE >> 2));
-    if (bootargs.fail.gstage && root != NULL)
-        root[0] = align_down((uintptr_t)hypervisor_start, GIGAPAGE_SIZE) / PAGE_SIZE
-                      << PTE_PPN_SHIFT |
-                  PTE_V | PTE_R | PTE_U | PTE_A;
+    root[0] = ram / PAGE_SIZE << PTE_PPN_SHIFT | PTE_V | PTE_R | PTE_U | PTE_A;
+}
+
+/* What is asked for has been found possible (faults.c). */
+static void plant(const struct capsule *capsule)
+{
+    static _Atomic uint64_t switches;
+    uint64_t now = atomic_fetch_add(&switches, 1) + 1;
+
+    if (now == bootargs.fail.pmp1)
+        WIDEN_PMP(1);
+    if (now == bootargs.fail.pmp3)
+        WIDEN_PMP(3);
+    if (now == bootargs.fail.pmp6)
+        WIDEN_PMP(6);
+    if (now == bootargs.fail.gstage)
+        widen_gstage(capsule);
 }
 
 void wall_check(const struct hart *hart, const struct capsule *capsule)

@@ -83,17 +83,21 @@ static void unknown_words_are_named_and_change_nothing(void **state)
 static void faults_are_chosen_by_words(void **state)
 {
     (void)state;
-    bootargs_parse("fail=hart fail=allocation:17 fail=serial");
+    bootargs_parse("fail=hart fail=allocation:17 fail=serial fail=pmp6:1 fail=gstage:300");
     assert_true(bootargs.fail.hart_away && bootargs.fail.serial);
-    assert_false(bootargs.fail.hart_late || bootargs.fail.pmp || bootargs.fail.gstage);
+    assert_false(bootargs.fail.hart_late || bootargs.fail.pmp1 || bootargs.fail.pmp3);
+    assert_int_equal(bootargs.fail.pmp6, 1);
+    assert_int_equal(bootargs.fail.gstage, 300);
     assert_int_equal(bootargs.fail.allocation, 17);
     assert_string_equal(logged, "");
-    bootargs_parse("fail=allocation: fail=allocation:1x fail=allocation:1234567890 fail=");
+    bootargs_parse("fail=allocation: fail=allocation:1x fail=allocation:1234567890 fail= "
+                   "fail=pmp6");
     assert_int_equal(bootargs.fail.allocation, 17);
     assert_non_null(strstr(logged, "'fail=allocation:'"));
     assert_non_null(strstr(logged, "'fail=allocation:1x'"));
     assert_non_null(strstr(logged, "'fail=allocation:1234567890'"));
     assert_non_null(strstr(logged, "'fail='"));
+    assert_non_null(strstr(logged, "'fail=pmp6'"));
 }
 
 static void a_long_word_is_cut_in_the_log(void **state)
