@@ -99,23 +99,27 @@ static bool show_kept_output(void)
     return false;
 }
 
-/* Straight to the serial port, for want of a service. */
-static void write_serial(const uint8_t *bytes, size_t count)
+/* Straight to the serial port, for want of a service: one byte, however slow the port is, and as
+ * many as it has room for. Returns how many. */
+static size_t write_serial(const uint8_t *bytes, size_t count)
 {
     bool more = true;
     while (more) {
         lock_acquire(&lock);
         more = !console_has_service() && show_kept_output();
-        if (!more && count)
-            port_serial_write((const char *)bytes, count);
+        if (!more && count) {
+            port_serial_write((const char *)bytes, 1);
+            count = 1 + port_serial_put((const char *)bytes + 1, count - 1);
+        }
         lock_release(&lock);
     }
+    return count;
 }
 
 void console_flush(void)
 {
     if (!console_has_service())
-        write_serial(NULL, 0);
+        (void)write_serial(NULL, 0);
 }
 
 size_t console_write(struct capsule *capsule, const uint8_t *bytes, size_t count)
@@ -123,8 +127,7 @@ size_t console_write(struct capsule *capsule, const uint8_t *bytes, size_t count
     if (is_console(capsule) || !console_has_service()) {
         if (count > CHUNK) /* the port may be slow, and others wait for the lock */
             count = CHUNK;
-        write_serial(bytes, count);
-        return count;
+        return write_serial(bytes, count);
     }
     lock_acquire(&lock);
     count = ring_put(&capsule->console.output, bytes, count);

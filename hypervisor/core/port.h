@@ -81,6 +81,9 @@ uint64_t port_vcpu_wakes_at(const struct vcpu *vcpu);
 
 /* The physical serial port. Bytes written may be queued. Takes LOCK_SERIAL. */
 void port_serial_write(const char *bytes, size_t count);
+/* As many of them as the port takes without being waited for; the rest is to be tried again. What a
+ * jam would keep for ever is taken, in the end, and lost. */
+size_t port_serial_put(const char *bytes, size_t count);
 size_t port_serial_read(char *bytes, size_t count); /* what has come; 0: nothing */
 /* For panic() alone: writes past every lock and returns when all is sent. */
 void port_panic_write(const char *bytes, size_t count);

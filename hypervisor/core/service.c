@@ -221,8 +221,7 @@ static void write_console(struct call *call)
         return;
     if (size > CONSOLE_WRITE_MAX)
         size = CONSOLE_WRITE_MAX;
-    port_serial_write((const char *)buffer, size);
-    call->result.value = size;
+    call->result.value = port_serial_put((const char *)buffer, size);
 }
 
 static void read_console(struct call *call)

@@ -206,6 +206,12 @@ void port_serial_write(const char *bytes, size_t count)
     hosted_serial_written += count;
 }
 
+size_t port_serial_put(const char *bytes, size_t count)
+{
+    port_serial_write(bytes, count);
+    return count;
+}
+
 void hosted_serial_send(const char *bytes, size_t count)
 {
     if (count > HOSTED_SERIAL_SIZE - serial_sent)

@@ -14,6 +14,7 @@
  * drop holds nobody up for long either. */
 #define PATIENCE        1000000
 #define PATIENCE_EARNED 100000
+#define JAMS_PER_SECOND 10 /* who may try again later finds no room for so long, at most */
 
 static const struct serial_driver *const drivers[] = {&uart_ns16550, &uart_sifive, &uart_htif};
 static const struct serial_driver *driver; /* NULL: no serial port */
@@ -21,6 +22,7 @@ static struct lock lock = LOCK_INITIALIZER(LOCK_SERIAL);
 static unsigned interrupt_source;
 static uint64_t next_poll;
 static uint32_t patience = PATIENCE;
+static uint64_t vain_since; /* in ticks: since when it has had no room; 0: not tried yet */
 #ifdef DEBUG
 static bool dead;
 #endif
@@ -74,6 +76,7 @@ static size_t put(const char *bytes, size_t count)
 
     if (taken > 0) {
         patience = patience < PATIENCE - PATIENCE_EARNED ? patience + PATIENCE_EARNED : PATIENCE;
+        vain_since = 0;
         return taken;
     }
     if (patience == 0)
@@ -94,6 +97,32 @@ void port_serial_write(const char *bytes, size_t count)
     lock_acquire(&lock);
     write(bytes, count);
     lock_release(&lock);
+}
+
+/* Others may have the hart between two tries, so it is time that tells a jam. */
+static void tried_in_vain(void)
+{
+    uint64_t now = port_time();
+
+    if (vain_since == 0)
+        vain_since = now;
+    else if (now - vain_since > platform_timebase() / JAMS_PER_SECOND)
+        patience = 0;
+}
+
+size_t port_serial_put(const char *bytes, size_t count)
+{
+    size_t done = 0, taken = 1;
+
+    if (!driver)
+        return count;
+    lock_acquire(&lock);
+    for (; done < count && taken > 0; done += taken)
+        taken = put(bytes + done, count - done);
+    if (taken == 0)
+        tried_in_vain();
+    lock_release(&lock);
+    return done;
 }
 
 void port_panic_write(const char *bytes, size_t count)

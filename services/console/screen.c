@@ -50,6 +50,9 @@ static size_t history_end; /* counts on for ever */
 
 /* --- to the serial port --- */
 
+/* While the port is full it is left alone for so long: at 115,200 baud it sends some ten bytes. */
+#define ROOM_MS 1
+
 static char collected[512];
 static size_t collected_count;
 
@@ -63,7 +66,7 @@ void screen_flush(void)
         if (taken < 0)
             diosix_crash("console: may not write to the serial port");
         if (!taken)
-            diosix_yield();
+            diosix_wait(0, diosix_time() + ticks(ROOM_MS));
         sent += (size_t)taken;
     }
     collected_count = 0;

@@ -370,6 +370,12 @@ void port_serial_write(const char *bytes, size_t count)
     fake.serial_count += count;
 }
 
+size_t port_serial_put(const char *bytes, size_t count)
+{
+    port_serial_write(bytes, count);
+    return count;
+}
+
 void vcpu_begin(struct vcpu *vcpu, struct gpa entry, uint64_t a0, uint64_t a1)
 {
     memset(&vcpu->arch, 0, offsetof(struct vcpu_arch, interrupts));

@@ -16,6 +16,7 @@ static uint64_t looks, room_every; /* a character finds room at each so many-th 
 static char sent[4096];
 static size_t sent_count;
 static uint64_t to_come; /* characters */
+static uint64_t now = 1; /* ticks */
 
 static bool probe(const void *fdt, int node)
 {
@@ -59,7 +60,7 @@ uint64_t platform_timebase(void)
 
 uint64_t port_time(void)
 {
-    return 0;
+    return now;
 }
 
 struct hart *port_hart(void)
@@ -129,6 +130,38 @@ static void test_a_port_that_drips_holds_nobody_up(void **state)
     assert_true(looks_for(1000) < 4 * PATIENCE);
 }
 
+/* Who may try again is not kept waiting, and loses nothing to a slow port. */
+static void test_putting_does_not_wait(void **state)
+{
+    const char *text = "sixteen";
+    unsigned tries = 0;
+
+    (void)state;
+    assert_int_equal(port_serial_put(text, 7), 0);
+    assert_int_equal(looks, 1);
+    room_every = PATIENCE / 100;
+    for (; *text; tries++)
+        text += port_serial_put(text, strlen(text));
+    assert_string_equal(sent, "sixteen");
+    assert_int_equal(looks, tries + 7); /* the last one does not end in vain */
+}
+
+static void test_putting_into_a_jam_ends(void **state)
+{
+    (void)state;
+    for (; now < 10000000 / 10; now += 1000)
+        assert_int_equal(port_serial_put("kept", 4), 0);
+    room_every = 1;
+    assert_int_equal(port_serial_put("kept", 4), 4);
+    room_every = 0;
+    for (uint64_t end = now + 10000000 / 10; now < end; now += 1000)
+        assert_int_equal(port_serial_put("lost", 4), 0);
+    now += 1000;
+    assert_int_equal(port_serial_put("lost", 4), 0);
+    assert_int_equal(port_serial_put("lost", 4), 4);
+    assert_string_equal(sent, "kept");
+}
+
 /* All ones are a character for ever. */
 static void test_a_port_that_never_runs_dry(void **state)
 {
@@ -147,6 +180,8 @@ int main(void)
         cmocka_unit_test_setup(test_a_jammed_port_is_given_up, setup),
         cmocka_unit_test_setup(test_a_port_that_comes_back_is_used_again, setup),
         cmocka_unit_test_setup(test_a_port_that_drips_holds_nobody_up, setup),
+        cmocka_unit_test_setup(test_putting_does_not_wait, setup),
+        cmocka_unit_test_setup(test_putting_into_a_jam_ends, setup),
         cmocka_unit_test_setup(test_a_port_that_never_runs_dry, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,8 +19,7 @@ size_t sbi_console_write(struct capsule *capsule, const uint8_t *bytes, size_t c
         return console_write(capsule, bytes, count);
     if (count > SERIAL_WRITE_MAX)
         count = SERIAL_WRITE_MAX;
-    port_serial_write((const char *)bytes, count);
-    return count;
+    return port_serial_put((const char *)bytes, count);
 }
 
 size_t sbi_console_read(struct capsule *capsule, uint8_t *bytes, size_t count)

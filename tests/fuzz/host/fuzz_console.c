@@ -133,8 +133,10 @@ uint64_t diosix_time(void)
     return now;
 }
 
-void diosix_yield(void)
+long diosix_wait(uint64_t events, uint64_t deadline)
 {
+    CHECK(!events && deadline > now);
+    return 0;
 }
 
 void diosix_crash(const char *reason)
