@@ -39,7 +39,25 @@ static uint64_t any_entry(struct worker *worker)
     }
     if (one_in(worker, 16))
         entry = pte((uint64_t)shared_tables, PTE_V);
+    if (one_in(worker, 32)) /* a table that is not there yet */
+        entry = pte(gap_address(worker), PTE_V);
     return entry;
+}
+
+static bool is_user(const struct worker *worker)
+{
+    return !(worker->state.sstatus & SSTATUS_SPP);
+}
+
+/* The code once more, for user mode: in the last root table, where neither home nor `taken` is. A
+ * trap goes to where the code is a supervisor's. */
+static void make_alias(struct worker *worker, uint64_t *last, uint64_t taken)
+{
+    uint64_t index = below(worker, 256);
+    while (index == home(2) || index == taken)
+        index = below(worker, 256);
+    last[index] = pte(ram.base & ~(GIGAPAGE - 1), PTE_LEAF | PTE_U);
+    worker->alias = (index - home(2)) << 30;
 }
 
 /* A few wild entries in each table, and a path to where the code is in the first. */
@@ -63,7 +81,10 @@ void use_tables(struct worker *worker, uint64_t *virtual_address)
     last[index] = one_in(worker, 3) ? any_entry(worker) : pte((uint64_t)middle, PTE_V);
     uint64_t second = below(worker, 512), third = below(worker, 512);
     middle[second] = one_in(worker, 3) ? any_entry(worker) : pte((uint64_t)leaves, PTE_V);
-    leaves[third] = any_entry(worker);
+    leaves[third] = one_in(worker, 4)
+                        ? pte(gap_address(worker), PTE_LEAF | (is_user(worker) ? PTE_U : 0))
+                        : any_entry(worker);
+    make_alias(worker, last, index);
     uint64_t address = index << 30 | second << 21 | third << 12;
     if (levels == 3 && index >= 256)
         address |= ~0UL << 39;
@@ -86,6 +107,32 @@ static void use_shared_tables(struct worker *worker, uint64_t *virtual_address)
         *virtual_address |= ~0UL << 39;
 }
 
+/* Tables in memory that nobody has had yet: one makes them, and others use them before they have
+ * seen that it came. Neither the first nor the last page of a megapage, where many write. */
+static void use_new_tables(struct worker *worker, uint64_t *virtual_address)
+{
+    static uint64_t *volatile newest;
+    uint64_t *root = newest, page = (gap_address(worker) & ~(MEGAPAGE - 1)) +
+                                    PAGE * (1 + below(worker, MEGAPAGE / PAGE - 2));
+    bool make = (!root || one_in(worker, 4)) && page >= arena && page < arena_end;
+    if (make)
+        root = (uint64_t *)page;
+    if (!root) {
+        use_shared_tables(worker, virtual_address);
+        return;
+    }
+    uint64_t index = ((uint64_t)root / PAGE) % 256;
+    index += index == home(2);
+    if (make) {
+        root[index] = any_entry(worker);
+        root[home(2)] = pte(ram.base & ~(GIGAPAGE - 1), PTE_LEAF);
+        __sync_synchronize();
+        newest = root;
+    }
+    worker->state.satp = SATP_SV39 << 60 | (uint64_t)root >> 12;
+    *virtual_address = index << 30 | below(worker, GIGAPAGE);
+}
+
 static uint64_t near(struct worker *worker)
 {
     return worker->near + (one_in(worker, 4) ? below(worker, 8) : 0);
@@ -97,24 +144,78 @@ static void make_memory_program(struct worker *worker)
         emit_access(worker);
 }
 
-void action_pages(struct worker *worker)
+/* With translation or without, where an address leads anywhere. */
+static uint64_t any_way(struct worker *worker)
 {
     uint64_t address = 0;
-    worker->kind = KIND_MEMORY;
-    switch (below(worker, 8)) {
+    switch (below(worker, 10)) {
     case 0:
+        return any_address(worker);
     case 1:
-        address = any_address(worker);
-        break;
     case 2:
+        return gap_address(worker);
+    case 3:
         use_shared_tables(worker, &address);
+        break;
+    case 4:
+        use_new_tables(worker, &address);
         break;
     default:
         use_tables(worker, &address);
     }
-    use_program(worker, POOL_MEMORY, 16, make_memory_program);
-    worker->near = address;
+    return address;
+}
+
+/* User mode has its code elsewhere, if there is translation. */
+static void enter_alias(struct worker *worker)
+{
+    if (worker->state.satp != 0 && is_user(worker))
+        worker->state.x[0] += worker->alias;
+}
+
+static void use_near(struct worker *worker, enum pool pool, uint64_t chances,
+                     void (*make)(struct worker *worker))
+{
+    worker->near = any_way(worker);
+    use_program(worker, pool, chances, make);
     use_addresses(worker, near);
+    enter_alias(worker);
+}
+
+void action_pages(struct worker *worker)
+{
+    worker->kind = KIND_MEMORY;
+    use_near(worker, POOL_MEMORY, 16, make_memory_program);
+}
+
+static void make_zero_program(struct worker *worker)
+{
+    for (uint64_t count = 1 + below(worker, 3); count > 0; count--)
+        emit_zero(worker);
+}
+
+/* Blocks of zeros, here and there or many in a row. */
+void action_zero(struct worker *worker)
+{
+    worker->kind = KIND_ZERO;
+    if (!one_in(worker, 4)) {
+        use_near(worker, POOL_ZERO, 256, make_zero_program);
+        return;
+    }
+    for (unsigned i = 0; i < BURST; i++)
+        worker->records[i][0] = one_in(worker, 4) ? gap_address(worker) : any_address(worker);
+    begin_burst(worker, fuzz_zeros, 64 * BURST);
+}
+
+/* An instruction of which the one half has come, and the other not. */
+static uint64_t halved_instruction(struct worker *worker)
+{
+    uint64_t address = gap_low - 2;
+    if (gap_low >= gap_high)
+        return any_address(worker);
+    *(volatile uint16_t *)address = (uint16_t)any(worker) | 3;
+    __asm__ volatile("fence.i" ::: "memory");
+    return address;
 }
 
 /* The privilege of whoever arrives there is what the loop chose, as for every action. */
@@ -125,10 +226,11 @@ void action_jump(struct worker *worker)
     if (one_in(worker, 2))
         use_tables(worker, &address);
     else
-        address = any_address(worker);
+        address = one_in(worker, 8) ? halved_instruction(worker) : any_address(worker);
     if (one_in(worker, 4)) { /* by jalr, so that the fault is at the target of a jump */
         worker->state.x[1] = address;
         worker->state.x[0] = (uint64_t)fuzz_return;
+        enter_alias(worker);
     } else {
         worker->state.x[0] = address;
     }

@@ -98,11 +98,13 @@ static void keep_quiet(struct worker *worker, uint64_t extension, uint64_t *a)
         a[0] = one_in(worker, FLOOD) ? 16384 : a[0] + ram.size;
 }
 
-/* A buffer that ends, or begins, where the guest's memory does, or not quite. */
+/* A buffer that ends, or begins, where the guest's memory does, or what of it has come, or not
+ * quite. */
 static void straddle(struct worker *worker, uint64_t *address)
 {
     static const uint64_t distances[] = {0, 1, 2, 8, 64, 4096};
-    uint64_t edge = one_in(worker, 3) ? ram.base : ram.base + ram.size;
+    uint64_t edges[] = {ram.base, ram.base + ram.size, gap_low, gap_high};
+    uint64_t edge = PICK(worker, edges);
     *address = edge - PICK(worker, distances);
 }
 

@@ -139,11 +139,17 @@ static void emit_cache(struct worker *worker)
     emit(worker, (uint32_t)below(worker, 6) << 20 | base_for(worker, 0) << 15 | 2 << 12 | 0x0f);
 }
 
+/* cbo.zero ("CMO" 1.0.1, 2.6): a store of a block, wherever in it the address is. */
+void emit_zero(struct worker *worker)
+{
+    emit(worker, 4 << 20 | base_for(worker, 0) << 15 | 2 << 12 | 0x0f);
+}
+
 void emit_access(struct worker *worker)
 {
     static void (*const forms[])(struct worker *) = {
         emit_load,   emit_load,       emit_load,       emit_store,  emit_store, emit_store,
-        emit_atomic, emit_compressed, emit_compressed, emit_vector, emit_cache,
+        emit_atomic, emit_compressed, emit_compressed, emit_vector, emit_cache, emit_zero,
     };
     PICK(worker, forms)(worker);
 }

@@ -135,7 +135,7 @@ fuzz_enter:
 3:  csrr t0, sscratch
     sret
 
-    .globl fuzz_ecall, fuzz_return, fuzz_wait, fuzz_calls, fuzz_sweep
+    .globl fuzz_ecall, fuzz_return, fuzz_wait, fuzz_calls, fuzz_sweep, fuzz_zeros
 /* s5 to s6: what is to be done; s2 counts what has been done, s3 what was refused. */
 fuzz_calls:
     ld a0, 0(s5)
@@ -162,6 +162,13 @@ fuzz_sweep:
     addi s2, s2, 1
     lw a0, (a1)
     bltu s5, s6, fuzz_sweep
+    ebreak
+fuzz_zeros:
+    ld a1, 0(s5)
+    addi s5, s5, 64
+    addi s2, s2, 1
+    .insn i 0x0f, 2, x0, a1, 4      /* cbo.zero (a1) */
+    bltu s5, s6, fuzz_zeros
     ebreak
 fuzz_ecall:
     ecall

@@ -7,20 +7,22 @@
  * device tree's rng-seed. Each life prints its number and, when it ends, the account:
  *
  *     fuzz life 3 seed 0x… begins
- *     fuzz life 3 actions 20011 strays 2 sbi 5012/2210/14/3 … (done/refused/trapped/interrupted)
+ *     fuzz life 3 actions 20011 strays 2, 4 MiB not reached for
+ *     fuzz life 3 of sbi 5012/2210/14/3 (done/refused/trapped/interrupted)
  */
 #include "fuzz.h"
 #include <diosix/abi.h>
 
-#define REPORT_EACH 2000
-#define STRAYS_MAX  64 /* it has damaged its own code: a life that is of no use any more */
+#define REPORT_EACH  2000
+#define SENVCFG_CBZE (1UL << 7) /* Privileged 1.13, 12.1.10 */
+#define STRAYS_MAX   64         /* it has damaged its own code: a life that is of no use any more */
 
 union worker_slot workers[WORKERS_MAX];
 static uint8_t stacks[WORKERS_MAX][4096] __attribute__((aligned(16)));
 uint64_t arena, arena_end;
 uint32_t *shared_code;
 uint64_t (*shared_tables)[512];
-bool have_sstc;
+bool have_sstc, have_senvcfg;
 
 static uint64_t life, life_seed, actions_in_life;
 static volatile uint64_t reporting, next_report;
@@ -29,9 +31,9 @@ static const struct {
     void (*prepare)(struct worker *worker);
     unsigned weight;
 } actions[] = {
-    {action_sbi, 20}, {action_service, 6},   {action_device, 20}, {action_pages, 20},
-    {action_csr, 10}, {action_code, 12},     {action_shared, 8},  {action_jump, 5},
-    {action_hart, 3}, {action_interrupt, 6},
+    {action_sbi, 20}, {action_service, 6}, {action_device, 20},   {action_pages, 20},
+    {action_zero, 6}, {action_csr, 10},    {action_code, 12},     {action_shared, 8},
+    {action_jump, 5}, {action_hart, 3},    {action_interrupt, 6},
 };
 
 /* --- the account --- */
@@ -55,13 +57,16 @@ static uint64_t counted_all(void)
 
 static void report(void)
 {
-    static const char *const names[] = {"sbi",  "service", "device",    "memory", "csr",
-                                        "code", "jump",    "interrupt", "hart"};
+    static const char *const names[] = {"sbi", "service", "device", "memory",    "zero",
+                                        "csr", "code",    "jump",   "interrupt", "hart"};
+    _Static_assert(sizeof names / sizeof names[0] == KIND_COUNT, "a kind without a name");
     uint64_t strays = 0;
     for (unsigned i = 0; i < WORKERS_MAX; i++)
         strays += workers[i].worker.strays;
     hold_output(true);
-    print("fuzz life %lu actions %lu strays %lu", life, counted_all(), strays);
+    uint64_t low = gap_low, high = gap_high;
+    print("fuzz life %lu actions %lu strays %lu, %lu MiB not reached for", life, counted_all(),
+          strays, low < high ? (high - low) >> 20 : 0);
     for (unsigned kind = 0; kind < KIND_COUNT; kind++)
         print("fuzz life %lu of %s %lu/%lu/%lu/%lu", life, names[kind], counted(kind, OUTCOME_DONE),
               counted(kind, OUTCOME_REFUSED), counted(kind, OUTCOME_TRAPPED),
@@ -130,6 +135,8 @@ static void begin(struct worker *worker)
         state->sstatus |= SSTATUS_SPP;
     if (!one_in(worker, 4))
         state->sstatus &= ~SSTATUS_SPIE;
+    if (have_senvcfg) /* what user mode may: cbo.zero, mostly */
+        csr_write(0x10a, one_in(worker, 4) ? any(worker) : SENVCFG_CBZE);
     worker->is_call = worker->is_burst = false;
 }
 
@@ -210,6 +217,19 @@ static bool goes_on(struct worker *worker)
     return true;
 }
 
+/* What comes when it is first reached for comes without a fault. Where accesses are all that ran,
+ * without translation, none of the guest's RAM may have been refused. (One that ends behind it
+ * may.) */
+static void check_own_ram(const struct worker *worker)
+{
+    bool accesses = worker->kind == KIND_MEMORY || worker->kind == KIND_ZERO;
+    bool refused = worker->scause == CAUSE_LOAD_ACCESS || worker->scause == CAUSE_STORE_ACCESS;
+    if (accesses && refused && worker->state.satp == 0 && worker->stval >= ram.base &&
+        worker->stval < ram.base + ram.size - PAGE)
+        print("not ok own RAM is refused: scause %lu stval 0x%lx sepc 0x%lx", worker->scause,
+              worker->stval, worker->sepc);
+}
+
 static void act(struct worker *worker)
 {
     unsigned sum = 0, chosen = 0;
@@ -225,6 +245,7 @@ static void act(struct worker *worker)
         fuzz_enter(worker, &worker->state);
         tidy(worker);
         count(worker);
+        check_own_ram(worker);
     } while (goes_on(worker));
 }
 
@@ -296,6 +317,7 @@ static void share_memory(void)
 {
     arena = ((uint64_t)__image_end + PAGE - 1) & ~(PAGE - 1);
     arena_end = (uint64_t)fdt & ~(PAGE - 1);
+    gap_high = arena_end & ~(MEGAPAGE - 1);
     for (unsigned i = 0; i < hart_count; i++) {
         struct worker *worker = &workers[i].worker;
         worker->id = i;
@@ -314,6 +336,7 @@ static void share_memory(void)
     shared_code = (void *)(arena + PAGE);
     /* What follows is anybody's; by chance they also get at what is before. */
     arena += 2 * PAGE;
+    gap_low = (arena + MEGAPAGE - 1) & ~(MEGAPAGE - 1);
 }
 
 void payload_main(void)
@@ -321,6 +344,7 @@ void payload_main(void)
     if (hart_count > WORKERS_MAX)
         hart_count = WORKERS_MAX;
     have_sstc = isa_has("sstc");
+    have_senvcfg = !try_instruction(0x10a02573, 0, NULL).trapped; /* csrr a0, senvcfg */
     life = which_life();
     life_seed = mix(mix(argument_number("seed", 1)) + life);
     actions_in_life = argument_number("actions", 20000);

@@ -22,7 +22,8 @@
 #define RARELY       8192 /* one in so many actions does what its worker may not survive */
 #define PROGRAMS     64   /* in a pool */
 #define PROGRAM_SIZE 128
-#define POOLS        4
+#define POOLS        5
+#define MEGAPAGE     (2UL << 20)
 #define CODE_SIZE    ((uint64_t)POOLS * PROGRAMS * PROGRAM_SIZE)
 #define TABLE_COUNT  6
 
@@ -32,6 +33,7 @@ enum kind {
     KIND_SERVICE,
     KIND_DEVICE,
     KIND_MEMORY,
+    KIND_ZERO,
     KIND_CSR,
     KIND_CODE,
     KIND_JUMP,
@@ -70,6 +72,7 @@ struct worker {
     struct program *program; /* the one that is being written */
     uint64_t near;           /* the address that an action is about */
     uint64_t (*tables)[512]; /* TABLE_COUNT pages of its own */
+    uint64_t alias;          /* from the code's address to where user mode finds it */
     struct state state;
     enum kind kind;
     bool is_call, is_burst;
@@ -93,7 +96,7 @@ extern union worker_slot workers[WORKERS_MAX];
 extern uint64_t arena, arena_end;
 extern uint32_t *shared_code; /* a page in which all write, and which all execute */
 extern uint64_t (*shared_tables)[512];
-extern bool have_sstc;
+extern bool have_sstc, have_senvcfg;
 
 /* entry.S */
 void fuzz_enter(struct worker *worker, const struct state *state);
@@ -104,7 +107,10 @@ extern char fuzz_traps[];
 /* fuzz.c */
 void worker_run(struct worker *worker);
 
-/* values.c */
+/* values.c. RAM comes to a guest when it first reaches for it, from both ends. [gap_low, gap_high)
+ * is what no worker has reached for, as far as they know: they go there now and then, to an end of
+ * it, so that there is a gap for most of a life. */
+extern volatile uint64_t gap_low, gap_high;
 uint64_t mix(uint64_t value);
 uint64_t any(struct worker *worker);
 /* A number below the limit; whether one of so many chances came. */
@@ -112,6 +118,7 @@ uint64_t below(struct worker *worker, uint64_t limit);
 bool one_in(struct worker *worker, uint64_t chances);
 #define PICK(worker, array) ((array)[below(worker, sizeof(array) / sizeof((array)[0]))])
 uint64_t arena_address(struct worker *worker, uint64_t size);
+uint64_t gap_address(struct worker *worker);
 uint64_t device_address(struct worker *worker);
 uint64_t foreign_address(struct worker *worker);
 uint64_t any_address(struct worker *worker);
@@ -125,6 +132,7 @@ uint64_t any_value(struct worker *worker);
 enum pool {
     POOL_DEVICE,
     POOL_MEMORY,
+    POOL_ZERO,
     POOL_CSR,
     POOL_CODE
 };
@@ -158,15 +166,17 @@ void emit(struct worker *worker, uint32_t instruction);
 /* entry.S: an ecall, and a jump to ra, each with an end behind it. */
 extern uint32_t fuzz_ecall[], fuzz_return[];
 /* One of these for all of worker->records. */
-extern uint32_t fuzz_calls[], fuzz_sweep[];
+extern uint32_t fuzz_calls[], fuzz_sweep[], fuzz_zeros[];
 extern uint32_t fuzz_wait[]; /* wfi, with interrupts allowed before or after it */
 void emit_access(struct worker *worker);
+void emit_zero(struct worker *worker);
 
 /* The actions: each prepares worker->state and the code, and says of which kind it is. */
 void action_sbi(struct worker *worker);
 void action_service(struct worker *worker);
 void action_device(struct worker *worker);
 void action_pages(struct worker *worker);
+void action_zero(struct worker *worker);
 void action_csr(struct worker *worker);
 void action_code(struct worker *worker);
 void action_shared(struct worker *worker);

@@ -5,8 +5,13 @@
 
 On each machine several fuzz guests run beside canaries, one pinned to each hart, and the console
 service; a keeper starts fuzz guests again that have brought themselves down. A run fails when the
-hypervisor reports a fault of its own, when a canary finds something changed or goes silent, when the
-console does not answer, or when the machine ends. The guests' account of what they did is added up.
+hypervisor reports a fault of its own, when a canary finds something changed or goes silent, when a
+fuzz guest is refused its own RAM, when the console does not answer, or when the machine ends. The
+guests' account of what they did is added up. One has so much RAM that for most of a life there is
+some that has not come yet.
+
+A run that QEMU ends by a mistake of its own is told from that: what is left to do is done from another
+seed. If nothing at all gets done so, it is a failure.
 
 With `icount` a run repeats exactly, from the same seed and the same binaries: time is what the harts
 execute, they take turns, and QEMU's own chances are seeded. Without, harts are threads, and races
@@ -40,6 +45,9 @@ MACHINES = {
     "no-sstc": {**NEW, "cpu": "rv64,sstc=off"},
     "pmp-no-sstc": {**NEW, "cpu": "rv64,sstc=off", "append": PMP},
     "no-h-no-sstc": {**NEW, "cpu": "rv64,h=off,sstc=off"},
+    "smepmp-gstage": {**NEW, "cpu": "rv64,smepmp=on"},
+    "smepmp-pmp": {**NEW, "cpu": "rv64,smepmp=on", "append": PMP},
+    "smepmp-no-h": {**NEW, "cpu": "rv64,h=off,smepmp=on"},
     "vector": {**NEW, "cpu": "rv64,v=on", "append": PMP},
     "flash": {**NEW, "flash": True},
     "service": {**NEW, "service": True},
@@ -54,13 +62,16 @@ MACHINES = {
     "icount-no-h": {**ICOUNT, "cpu": "rv64,h=off,sstc=off"},
 }
 
-BAD = re.compile(r"panic: .*|\[canary\d\] not ok .*|lock of rank .*|the machine stops.*")
+BAD = re.compile(r"panic: .*|\[(?:canary|fuzz)\d\] not ok .*|lock of rank .*|the machine stops.*")
 BEAT = re.compile(r"\[(canary\d)\] canary alive (\d+)")
 LIFE = re.compile(r"\[(fuzz\d)\] fuzz life (\d+) actions (\d+) strays (\d+)")
 KIND = re.compile(r"\[(fuzz\d)\] fuzz life (\d+) of (\w+) (\d+)/(\d+)/(\d+)/(\d+)")
+MEMORY = re.compile(r"\[keeper\] memory came to (fuzz\d) (\d+) (\d+) (\d+)\n")
 # QEMU 10.0 itself does not survive some vector loads that stop at a fault, nor `vtype` read where UXL is what no hart
 # has: such a run is over, but not failed.
 QEMU_BUG = re.compile(r"Bail out! ERROR:(accel/tcg|target/riscv)/")
+QEMU_ENDS_MAX = 20  # as many runs of one machine may end so
+CALLS = {"sbi", "service", "hart"}
 LIFE_MAX = 100000  # more actions than a life has: a guest has overwritten its own account
 SILENCE = 60  # seconds, of a canary that beats each second
 
@@ -69,6 +80,7 @@ def fuzz(name, seed, **more):
     return payload("fuzz", name, seed=seed, **more)
 
 
+LARGE = {"ram": "64M", "cpus": 2}
 SERVICE = ["service_console", "console_read", "console_write", "hv_log_read", "capsule_info", "stats_read",
            "auto_crash_restart"]
 
@@ -76,16 +88,17 @@ SERVICE = ["service_console", "console_read", "console_write", "hv_log_read", "c
 def guests(seed, icount=False, service=False, flash=False):
     """Under icount a second is long: all intervals are shorter. With `service` one of the fuzz guests is
     the console service, as far as it does anything that one does: it swallows most of what it is given. So
-    canaries beat more often, and now and then it must be still, for them to be heard. With `flash` one has flash."""
+    canaries beat more often, and now and then it must be still, for them to be heard. With `flash` one has flash.
+    The large one begins anew more often, for new memory is what it is about."""
     beat, stuck, actions = (20, 300, 20000) if icount else (100 if service else 1000, 20000, 50000)
     canaries = [{**payload("canary", f"canary{hart}", beats=0, beat_ms=beat), "harts": [hart]} for hart in (0, 1)]
     hush = {"hush": "fuzz1"} if service else {}
     bank = {"flash0": str(BUILD / "payload/keeper.elf")} if flash else {}
     return [
-        payload("keeper", properties=["capsule_info", "capsule_control"], seed=seed, stuck_ms=stuck,
+        payload("keeper", properties=["capsule_info", "capsule_control", "stats_read"], seed=seed, stuck_ms=stuck,
                 pause_ms=10 if icount else 50, storm="yes", **hush),
         canaries[0],  # memory is given out from the top, so each is below the one before it
-        {**fuzz("fuzz0", seed, cpus=2, actions=actions), **bank},
+        {**fuzz("fuzz0", seed, actions=actions // 10, **LARGE), **bank},
         canaries[1],
         fuzz("fuzz1", seed + 1, cpus=3, actions=actions, weight=300,
              properties=SERVICE if service else ["capsule_info", "hv_log_read", "console_write", "stats_read"]),
@@ -93,11 +106,18 @@ def guests(seed, icount=False, service=False, flash=False):
     ]
 
 
+def promises(cpu="", append="", **_):
+    """What the log of a machine says when it is the one that its name stands for."""
+    gstage = "h=off" not in (cpu or "") and append != PMP
+    return [f"isolation: {'gstage' if gstage else 'pmp'};"] + (["Smepmp, "] if "smepmp=on" in cpu or "max" in cpu else [])
+
+
 class Run:
     """One machine with fuzz guests on it, from its start to a number of actions or seconds."""
 
     def __init__(self, name, seed):
         options = dict(MACHINES[name])
+        self.promises = promises(**options)
         self.name, self.seed = name, seed
         extra, append = ["-seed", str(seed)], options.pop("append", "")
         if "icount" in options:
@@ -109,7 +129,7 @@ class Run:
         self.types = not self.service and "icount" not in options
         self.random = random.Random(seed)
         self.actions, self.lives = {}, defaultdict(list)
-        self.kinds = {}
+        self.kinds, self.memory = {}, {}
         self.beats, self.last_beat = Counter(), {}
         self.seen, self.attached, self.over = 0, False, False
 
@@ -129,6 +149,8 @@ class Run:
         for name, life, kind, *counts in KIND.findall(text):
             if all(int(count) <= LIFE_MAX for count in counts):
                 self.kinds[name, life, kind] = [int(count) for count in counts]
+        for name, *counts in MEMORY.findall(text):
+            self.memory[name] = [int(count) for count in counts]
         for name, beat in BEAT.findall(text):
             self.beats[name] = int(beat)
             self.last_beat[name] = time.monotonic()
@@ -155,8 +177,18 @@ class Run:
             if silent > SILENCE * SCALE:
                 raise self.machine.failure(f"{name} has been silent for {silent:.0f} s\n{self.replay()}")
 
+    def check_promises(self):
+        for promise in self.promises:
+            if promise not in self.machine.text:
+                raise self.machine.failure(f"its log does not say `{promise}`")
+
     def total(self):
         return sum(self.actions.values())
+
+    def summary(self):
+        memory = ", ".join(f"{name} {'+'.join(map(str, counts))}" for name, counts in sorted(self.memory.items()))
+        end = ", ended by a mistake of QEMU's: " + QEMU_BUG.search(self.machine.text)[0] if self.over else ""
+        return f"{self.total()} actions in {len(self.actions)} lives, {self.seconds:.0f} s{end}; memory came to {memory}"
 
     def run(self, seconds=None, actions=None):
         self.started = time.monotonic()
@@ -167,7 +199,9 @@ class Run:
                 self.check_canaries()
             if not self.over:
                 self.check_console()
+                self.check_promises()
         finally:
+            self.seconds = time.monotonic() - self.started
             self.machine.close()
         self.machine.log_path.with_suffix(".dmfs").unlink(missing_ok=True)
 
@@ -204,6 +238,32 @@ class Run:
         return sums
 
 
+def fuzz_machine(name, seed, seconds=None, actions=None, say=print):
+    """Runs one machine; where QEMU ends it, again from other seeds for what is left. Returns all runs."""
+    runs, seeds = [], random.Random(seed)
+    while len(runs) < QEMU_ENDS_MAX:
+        run = Run(name, seeds.randrange(1 << 31) if runs else seed)
+        say(f"{name}: seed {run.seed} ... ", end="", flush=True)
+        run.run(seconds, actions)
+        say(run.summary(), flush=True)
+        runs.append(run)
+        seconds = seconds and seconds - run.seconds
+        actions = actions and actions - run.total()
+        if not run.over or (seconds is not None and seconds <= 0) or (actions is not None and actions <= 0):
+            break
+    if sum(run.total() for run in runs) == 0:
+        raise Failure(f"{name}: nothing was done in {len(runs)} runs from seed {seed}; the last one: {runs[-1].summary()}")
+    return runs
+
+
+def unexpectedly_empty(sums):
+    """What should happen in the course of many actions, and has not. Nothing but a call is refused, and a jump ends
+    by the trap at its target. (QEMU 7.2 does not list Zicboz, so there no `zero` is done.)"""
+    columns = ["done", "refused", "trapped", "interrupted"]
+    return [f"{kind} {column}" for kind, counts in sums.items() for column, count in zip(columns, counts) if count == 0
+            and not (column == "refused" and kind not in CALLS) and (column, kind) != ("done", "jump")]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("machines", nargs="*", metavar="MACHINE", help=", ".join(MACHINES))
@@ -212,25 +272,27 @@ def main():
     parser.add_argument("--actions", type=int, help="actions on each machine, however long they take")
     parser.add_argument("--rounds", type=int, default=1, help="0: until something is found")
     arguments = parser.parse_args()
-    total, sums, rounds = 0, defaultdict(lambda: [0, 0, 0, 0]), 0
+    total, ended, sums, rounds = 0, 0, defaultdict(lambda: [0, 0, 0, 0]), 0
     while arguments.rounds == 0 or rounds < arguments.rounds:
         for name in arguments.machines or MACHINES:
-            run = Run(name, arguments.seed + rounds)
-            print(f"{name}: seed {run.seed} ... ", end="", flush=True)
             try:
-                run.run(None if arguments.actions else arguments.time, arguments.actions)
+                runs = fuzz_machine(name, arguments.seed + rounds, None if arguments.actions else arguments.time,
+                                    arguments.actions)
             except Failure as failure:
                 print(f"FAILED\n{failure}", flush=True)
                 sys.exit(1)
-            total += run.total()
-            print(f"{run.total()} actions in {len(run.actions)} lives, {time.monotonic() - run.started:.0f} s; "
-                  f"{total} in all", flush=True)
-            for kind, counts in run.by_kind().items():
-                sums[kind] = [a + b for a, b in zip(sums[kind], counts)]
+            for run in runs:
+                total += run.total()
+                ended += run.over
+                for kind, counts in run.by_kind().items():
+                    sums[kind] = [a + b for a, b in zip(sums[kind], counts)]
         rounds += 1
+    print(f"{total} actions in all" + (f"; QEMU ended {ended} runs by a mistake of its own" if ended else ""))
     print(f"{'':12}{'done':>12}{'refused':>12}{'trapped':>12}{'interrupted':>12}")
     for kind, counts in sums.items():
         print(f"{kind:12}" + "".join(f"{count:12}" for count in counts))
+    if unexpectedly_empty(sums):
+        print("never:", ", ".join(unexpectedly_empty(sums)))
 
 
 if __name__ == "__main__":

@@ -42,9 +42,44 @@ bool one_in(struct worker *worker, uint64_t chances)
     return below(worker, chances) == 0;
 }
 
+volatile uint64_t gap_low, gap_high;
+
+static void narrow_gap(uint64_t low, uint64_t high, uint64_t address)
+{
+    if (address - low < high - address)
+        gap_low = (address & ~(MEGAPAGE - 1)) + MEGAPAGE;
+    else
+        gap_high = address & ~(MEGAPAGE - 1);
+}
+
+/* At an end of the gap, across it, or a step inside; rarely far inside. Others get the same end, at
+ * the same time, for a while. */
+uint64_t gap_address(struct worker *worker)
+{
+    uint64_t low = gap_low, high = gap_high;
+    if (low >= high)
+        return arena + below(worker, arena_end - arena - 16);
+    uint64_t step = below(worker, one_in(worker, 2) ? 32 : MEGAPAGE);
+    uint64_t address = one_in(worker, 2) ? low - 16 + step : high + 15 - step;
+    if (one_in(worker, 256))
+        address = low + below(worker, high - low);
+    if (address >= low && address < high && one_in(worker, 4))
+        narrow_gap(low, high, address);
+    return one_in(worker, 2) ? address : address & ~7UL;
+}
+
+/* Of what is not the gap's; a few reach into it, as does what is longer than it seems. */
 uint64_t arena_address(struct worker *worker, uint64_t size)
 {
-    uint64_t address = arena + below(worker, arena_end - arena - size);
+    uint64_t low = gap_low, high = gap_high;
+    if (low >= high)
+        low = high = arena_end;
+    uint64_t offset = below(worker, low - arena + arena_end - high);
+    uint64_t address = offset < low - arena ? arena + offset : high + offset - (low - arena);
+    if (one_in(worker, 8))
+        address = gap_address(worker);
+    if (address > arena_end - size)
+        address = arena_end - size;
     return one_in(worker, 3) ? address : address & ~7UL;
 }
 
@@ -79,11 +114,13 @@ static uint64_t outside(struct worker *worker)
 }
 
 /* The hypervisor's, other capsules' or nobody's. Where there is translation, some of these are its
- * own, and what the fuzz guest does to its own code ends its life: seldom, therefore. */
+ * own, and what the fuzz guest does to its own code ends its life, or in the midst of the gap ends
+ * that: seldom, therefore. */
 uint64_t foreign_address(struct worker *worker)
 {
     uint64_t address = outside(worker);
-    bool own = address >= ram.base && address < arena;
+    bool own =
+        address >= ram.base && (address < arena || (address >= gap_low && address < gap_high));
     return own && !one_in(worker, RARELY / 16) ? address + 0x10000000 : address;
 }
 

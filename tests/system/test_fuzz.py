@@ -1,8 +1,9 @@
-"""Fuzz guests beside canaries, from fixed seeds, about five minutes in all; docs/testing.md.
+"""Fuzz guests beside canaries, from fixed seeds, five minutes in all; docs/testing.md.
 
 Where time is what the harts execute, each run does the same as the last one, up to a number of
 actions. With harts that are threads it does not, so there it is as many actions as a while allows."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,16 +14,41 @@ import fuzz  # noqa: E402
 from diosix import Failure  # noqa: E402
 
 
-@pytest.mark.parametrize("machine", [name for name in fuzz.MACHINES if not name.startswith("icount-")])
+REPEATABLE = [name for name in fuzz.MACHINES if name.startswith("icount-")]
+THREADED = [name for name in fuzz.MACHINES if name not in REPEATABLE]
+SECONDS = 280  # of all of them
+
+
+def check_memory_came(runs):
+    """Both vCPUs of the large guest have reached for memory that was not there yet."""
+    came = [run.memory.get("fuzz0", (0, 0)) for run in runs]
+    assert all(sum(counts[vcpu] for counts in came) >= 5 for vcpu in (0, 1)), came
+
+
+@pytest.mark.parametrize("machine", THREADED)
 def test_fuzz(machine):
-    run = fuzz.Run(machine, seed=2026)
-    run.run(seconds=20)
-    assert run.total() > 0
+    check_memory_came(fuzz.fuzz_machine(machine, 2026, seconds=SECONDS / len(THREADED)))
 
 
-@pytest.mark.parametrize("machine", [name for name in fuzz.MACHINES if name.startswith("icount-")])
+@pytest.mark.parametrize("machine", REPEATABLE)
 def test_fuzz_repeatably(machine):
-    fuzz.Run(machine, seed=1128).run(actions=30000)
+    check_memory_came(fuzz.fuzz_machine(machine, 1128, actions=40000))
+
+
+def test_an_end_of_qemu_is_told(monkeypatch, capsys):
+    """The rest is done from another seed."""
+    monkeypatch.setattr(fuzz, "QEMU_BUG", re.compile("canary alive 3"))
+    monkeypatch.setattr(fuzz, "QEMU_ENDS_MAX", 2)
+    runs = fuzz.fuzz_machine("gstage", 2026, seconds=600)
+    assert len({run.seed for run in runs}) == 2
+    assert capsys.readouterr().out.count("mistake of QEMU's: canary alive 3") == 2
+
+
+def test_nothing_done_is_a_failure(monkeypatch):
+    monkeypatch.setattr(fuzz, "QEMU_BUG", re.compile("for guests"))
+    monkeypatch.setattr(fuzz, "QEMU_ENDS_MAX", 2)
+    with pytest.raises(Failure, match="nothing was done in 2 runs from seed 2026"):
+        fuzz.fuzz_machine("gstage", 2026, seconds=600)
 
 
 def test_what_is_printed_runs_as_long(monkeypatch):
