@@ -38,14 +38,30 @@ static uint64_t leaf_address(uint64_t pte, int level, uint64_t virtual_address)
 }
 
 /* A word of the guest's RAM, reached as supervisor mode without translation would, so that PMP lets
- * through the loaded capsule's memory and no other. On a hart with H, satp is zero anyway. */
+ * through the loaded capsule's memory and no other. On a hart with H that is VS-mode, or HS-mode,
+ * whose satp is zero anyway: QEMU 10.0.13 lets nothing but traps change mstatus.MPV. QEMU 7.2 keeps
+ * translations when vsatp changes, so they go by hand. */
 static bool read_word(const uint64_t *slot, uint64_t *value)
 {
-    uint64_t mstatus = csr_read(CSR_MSTATUS) & ~(STATUS_MPP | STATUS_MPV | STATUS_MDT);
-    uint64_t satp = csr_swap(CSR_SATP, 0);
+    const bool h = port_hart()->arch.features.h;
+    uint64_t mstatus = csr_read(CSR_MSTATUS) & ~(STATUS_MPP | STATUS_MDT);
+    uint64_t satp, hgatp = 0;
+    if (h) {
+        satp = csr_swap(CSR_VSATP, 0);
+        hgatp = csr_swap(CSR_HGATP, 0);
+        hfence_gvma_all();
+    } else {
+        satp = csr_swap(CSR_SATP, 0);
+    }
     bool there = guest_load(hpa_of(slot).value, sizeof *value, mstatus | STATUS_MPP_S | STATUS_MPRV,
                             value) == 0;
-    csr_write(CSR_SATP, satp);
+    if (h) {
+        csr_write(CSR_HGATP, hgatp);
+        csr_write(CSR_VSATP, satp);
+        hfence_gvma_all();
+    } else {
+        csr_write(CSR_SATP, satp);
+    }
     return there;
 }
 
