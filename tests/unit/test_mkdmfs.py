@@ -136,6 +136,15 @@ def reader(tmp_path_factory):
 
 # --- what it writes ----------------------------------------------------------------------------
 
+def test_trees_of_all_sizes():
+    """libfdt's Python makes room in steps of 1024 bytes, but none for the last 4."""
+    program = ("import sys; sys.path.insert(0, 'tools'); from dmfs import image\n"
+               "blobs = type('', (), {'nodes': {}})()\n"
+               "for size in range(0, 1024, 4):\n"
+               "    assert len(image.make_tree(blobs, ['x' * size], [])) % image.DATA_ALIGN == 0")
+    subprocess.run([sys.executable, "-c", program], cwd=TOP, check=True)
+
+
 FULL = """\
 [image]
 banners = ["hello.txt"]

@@ -150,6 +150,7 @@ def make_tree(blobs, banners, capsules):
                 tree.property_string("default", (guests or capsules)[0]["name"])
             for capsule in capsules:
                 write_configuration(tree, capsule)
+    tree.resize(tree.totalsize() + 4)  # as_fdt() makes no room for the tree's last token
     finished = tree.as_fdt()
     finished.pack()
     packed = bytearray(finished.as_bytearray())
