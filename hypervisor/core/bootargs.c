@@ -23,7 +23,7 @@ static const struct {
     {"guests=yes", &bootargs.no_guests, false},     {"guests=no", &bootargs.no_guests, true},
 #ifdef DEBUG
     {"fail=hart", &bootargs.fail.hart_away, true},  {"fail=late", &bootargs.fail.hart_late, true},
-    {"fail=serial", &bootargs.fail.serial, true},
+    {"fail=serial", &bootargs.fail.serial, true},   {"fail=start", &bootargs.fail.start, true},
 #endif
 };
 

@@ -14,6 +14,7 @@ struct bootargs {
     /* What goes wrong on purpose, for tests. */
     struct {
         uint64_t allocation;       /* the n-th of boot; 0: none */
+        bool start;                /* each allocation of a start after boot, one after the other */
         bool hart_away, hart_late; /* the last one in the list that is not the first to come in */
         bool serial;               /* once guests run, the port takes nothing and gives nothing */
         uint64_t pmp1, pmp3, pmp6; /* that entry of PMP at the n-th world switch; 0: never */

@@ -274,8 +274,23 @@ void capsule_prepare_step(struct vcpu *vcpu)
 
 /* --- the life cycle --- */
 
+#ifdef DEBUG
+void (*capsule_start_watcher)(void);
+
+static void start_begins(void)
+{
+    if (capsule_start_watcher)
+        capsule_start_watcher();
+}
+#else
+static void start_begins(void)
+{
+}
+#endif
+
 enum error capsule_start(struct capsule *capsule)
 {
+    start_begins();
     lock_acquire(&capsule->lock);
     enum error error = ERROR_BAD_STATE;
     if (capsule->state != CAPSULE_RUNNING && capsule->state != CAPSULE_PAUSED) {

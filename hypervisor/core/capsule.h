@@ -151,6 +151,11 @@ enum error capsule_resume(struct capsule *capsule);
 /* A fatal fault of the vCPU that runs on this hart: notes the record, ends or restarts it. */
 void capsule_crash(struct vcpu *vcpu, const struct crash_record *record);
 
+#ifdef DEBUG
+/* Is told that a start begins, without locks; NULL: nobody is. */
+extern void (*capsule_start_watcher)(void);
+#endif
+
 /* Called by the scheduler, without locks, when a halted capsule's last vCPU has left its hart. */
 void capsule_quiescent(struct capsule *capsule);
 /* May its vCPUs run? If not, one step towards it is for the chosen vCPU's hart. */

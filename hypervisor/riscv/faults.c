@@ -2,6 +2,7 @@
 #ifdef DEBUG
 #include "faults.h"
 #include "bootargs.h"
+#include "capsule.h"
 #include "entry.h"
 #include "features.h"
 #include "isolation.h"
@@ -38,6 +39,21 @@ static void refuse_impossible(void)
     bootargs.fail.gstage = 0;
 }
 
+/* The n-th start after boot goes without the n-th allocation from there up to the next start, so
+ * what follows it counts, too. When there is no n-th, nothing more fails. Tests start one capsule
+ * at a time. */
+static void next_start(void)
+{
+    static uint64_t n;
+
+    if (memory_fail(0) == 0) {
+        memory_fail(++n);
+        return;
+    }
+    log_info("a start and what follows has fewer than %lu allocations", n);
+    capsule_start_watcher = NULL;
+}
+
 void faults_boot_ends(void)
 {
     refuse_impossible();
@@ -45,6 +61,8 @@ void faults_boot_ends(void)
         log_info("boot has fewer than %lu allocations", bootargs.fail.allocation);
     if (bootargs.fail.serial)
         serial_fail();
+    if (bootargs.fail.start)
+        capsule_start_watcher = next_start;
     atomic_store(&booted, 1);
 }
 

@@ -3,8 +3,9 @@
  * resume) to the capsule that `capsule=` names, `times=` times, `gap_ms=` apart, then powers itself
  * off. `do=cycle` stops it, waits `hold_ms=`, and then starts, restarts and stops it `times=`
  * times, at most `gap_us=` apart, and waits again.
- * Before all that it waits until the capsule that `idle=` names has come to rest. `do=revive`
- * starts it whenever it has crashed.
+ * `do=starve` stops the capsule that `room=` names, if any, and then starts, restarts and stops the
+ * other `times=` times, where starts fail; then it stays. Before all that it waits until the
+ * capsule that `idle=` names has come to rest. `do=revive` starts it whenever it has crashed.
  */
 #include "payload.h"
 #include <diosix/abi.h>
@@ -162,6 +163,68 @@ static void cycle(long id)
     sleep(argument_number("hold_ms", 0));
 }
 
+/* A start, or one that fails and changes nothing. */
+static bool start(long id, uint64_t *failed)
+{
+    bool starts = !control(id, DIOSIX_CONTROL_START);
+    *failed += !starts;
+    sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, id, &info, 0);
+    return info.state == (starts ? DIOSIX_CAPSULE_RUNNING : DIOSIX_CAPSULE_STOPPED);
+}
+
+static bool restart(long id)
+{
+    uint64_t before = restarts(id), end = time_now() + 60 * frequency;
+    bool good = !control(id, DIOSIX_CONTROL_RESTART);
+    while (restarts(id) == before && time_now() < end)
+        ;
+    return good && restarts(id) == before + 1;
+}
+
+static bool gets_time(long id)
+{
+    sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, id, &info, 0);
+    uint64_t before = info.run_time, end = time_now() + 60 * frequency;
+    while (info.run_time == before && time_now() < end)
+        sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_INFO, id, &info, 0);
+    return info.run_time > before;
+}
+
+static bool live_or_starve(long id, uint64_t *failed)
+{
+    uint64_t before = *failed;
+    bool good = start(id, failed);
+    if (*failed != before)
+        return good;
+    good &= gets_time(id);
+    sleep(argument_number("gap_ms", 150));
+    good &= restart(id);
+    good &= gets_time(id);
+    sleep(argument_number("gap_ms", 150));
+    return good & stop(id);
+}
+
+static void starve(long id)
+{
+    static struct counters before[CAPSULES_MAX], after[CAPSULES_MAX];
+    uint64_t times = argument_number("times", 8), failed = 0, wrong = 0;
+    if (argument("room"))
+        check(stop(find("room")), "starve.room", "it does not stop");
+    control(id, DIOSIX_CONTROL_STOP);
+    check(reaches(id, DIOSIX_CAPSULE_STOPPED), "starve.stop", "it does not stop");
+    uint64_t count = note_others(id, before);
+    print("starts begin");
+    sleep(argument_number("hold_ms", 0));
+    for (uint64_t i = 0; i < times; i++)
+        wrong += !live_or_starve(id, &failed);
+    check(!wrong, "starve", "%lu of %lu went wrong", wrong, times);
+    check(note_others(id, after) == count && same(before, after, count), "starve.others",
+          "others have changed");
+    print("starts end, %lu of %lu failed", failed, times);
+    for (;;)
+        sleep(1000);
+}
+
 /* It may crash by itself just then. */
 static bool stop_or_crash(long id)
 {
@@ -207,6 +270,8 @@ void payload_main(void)
         return cycle(id);
     if (word_is("do", "revive"))
         return revive(id);
+    if (word_is("do", "starve"))
+        return starve(id);
     for (uint64_t i = 0; i < argument_number("times", 1); i++) {
         struct sbi_return result =
             sbi_call(DIOSIX_SBI_EXTENSION, DIOSIX_CAPSULE_CONTROL, id, command(), 0);

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from diosix import QEMUS, SCALE, Machine, console, payload
+from monitor import Monitor
 
 MISSING = r"no memory for|no \d+ MiB of free memory"
 GUESTS = ["canary0", "canary1"]
@@ -41,6 +42,54 @@ def test_boot_without_one_allocation(isolation):
         assert n < 60
     # A hart; for each capsule its structure, its RAM, its vCPU and devices. (The image may stay where it is.)
     assert named >= 1 + 3 * 3
+
+
+CONTROL = ["capsule_info", "capsule_control"]
+FREE, HYPERVISOR = 1, 3  # their places among the owners of the second map
+RING = 8192  # for what a capsule prints: it stays when the capsule has ended
+PLAIN = payload("canary", "target", beats=0, beat_ms=100)
+# What is started, beside whom, and what it is that cannot be had.
+STARTS = {"guest": ([PLAIN], ["RAM", "life"]),
+          "its-first-start": ([payload("canary", "room", ram="128M", beats=0), {**PLAIN, "ram": "128M"}],
+                              ["RAM", "life", "ring"]),
+          "board-ram": ([{**PLAIN, "kernel": PLAIN["kernel"].replace(".elf", "-fixed.elf")}], ["RAM", "life"]),
+          "console": ([], ["RAM", "life"])}
+NAMED = {"RAM": r"no \d+ MiB of free memory", "life": "no memory for its vCPUs and devices",
+         "tables": "no memory for its page tables", "ring": "no memory for what it prints"}
+
+
+@pytest.mark.parametrize("what", STARTS)
+def test_a_start_without_one_allocation(what, isolation, tmp_path):
+    """A start, restart and stop, each time without the next of its allocations, up to one that lacks nothing,
+    beside a guest that goes on."""
+    targets, missing = STARTS[what]
+    if isolation == "isolation=auto":
+        missing = missing[:2] + ["tables"] + missing[2:]
+    count, times = len(missing), len(missing) + 2
+    if what == "board-ram" and isolation == "isolation=pmp":
+        missing = missing[1:]  # the RAM that it is linked to is asked for twice
+    name = targets[-1]["name"] if targets else "console"
+    room = {"room": "room"} if what == "its-first-start" else {}
+    control = payload("control", properties=CONTROL, capsule=name, do="starve", times=times, hold_ms=2000, **room)
+    path = tmp_path / "monitor"
+    with Machine([*targets, payload("canary", beats=0, beat_ms=50), control], [console()],
+                 append=f"{isolation} fail=start", options=Monitor.options(path)) as machine:
+        monitor = Monitor(path)
+        machine.expect("starts begin")
+        before, began = monitor.memory_map(), machine.position
+        failed = int(machine.expect(rf"starts end, (\d) of {times} failed")[1])
+        extents, owned = monitor.memory_map()
+        if "ring" in missing:
+            before[1][FREE] -= RING
+            before[1][HYPERVISOR] += RING
+        assert (extents == before[0] or "ring" in missing) and owned == before[1]
+        machine.expect(r"\[canary\] canary alive")
+        assert machine.count(r"\[control\] ok starve") == (4 if "ring" in missing else 3)
+        text = machine.text[began:]
+        assert [n for n in missing for _ in re.findall(rf"capsule {name}: {NAMED[n]}", text)] == missing
+        assert len(re.findall(f"capsule {name}: started", text)) == times - failed
+        assert f"has fewer than {count + 1} allocations" in text
+        assert "panic" not in text
 
 
 # --- harts ---

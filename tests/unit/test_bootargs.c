@@ -83,8 +83,9 @@ static void unknown_words_are_named_and_change_nothing(void **state)
 static void faults_are_chosen_by_words(void **state)
 {
     (void)state;
-    bootargs_parse("fail=hart fail=allocation:17 fail=serial fail=pmp6:1 fail=gstage:300");
-    assert_true(bootargs.fail.hart_away && bootargs.fail.serial);
+    bootargs_parse("fail=hart fail=allocation:17 fail=serial fail=pmp6:1 fail=gstage:300 "
+                   "fail=start");
+    assert_true(bootargs.fail.hart_away && bootargs.fail.serial && bootargs.fail.start);
     assert_false(bootargs.fail.hart_late || bootargs.fail.pmp1 || bootargs.fail.pmp3);
     assert_int_equal(bootargs.fail.pmp6, 1);
     assert_int_equal(bootargs.fail.gstage, 300);
