@@ -52,10 +52,13 @@ NOT_IN_A_CAPSULE = ["/fw-cfg@10100000", "/flash@20000000", "/platform-bus@400000
 class Debugger:
     """As much of GDB's remote protocol as it takes to stop a machine and to ask QEMU's monitor."""
 
-    def __init__(self, path):
+    def __init__(self, path, child):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(path)
+        while self.socket.connect_ex(path):  # there is none yet, or nobody listens yet
+            if child.poll() is not None:
+                raise Failure("QEMU has ended early")
+            time.sleep(0.01)
         self.stream = self.socket.makefile("rb")
 
     def send(self, packet):
@@ -174,9 +177,7 @@ class Linux:
         with subprocess.Popen(self.command(system, gdb), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT) as child:
             try:
-                while not gdb.exists() and child.poll() is None:
-                    time.sleep(0.01)
-                debugger = Debugger(str(gdb))
+                debugger = Debugger(str(gdb), child)
                 debugger.count_in(modes)
                 to_end(debugger, Output(child.stdout))
                 return debugger.instructions()
