@@ -109,7 +109,8 @@ static size_t write_serial(const uint8_t *bytes, size_t count)
         more = !console_has_service() && show_kept_output();
         if (!more && count) {
             port_serial_write((const char *)bytes, 1);
-            count = 1 + port_serial_put((const char *)bytes + 1, count - 1);
+            if (count > 1)
+                count = 1 + port_serial_put((const char *)bytes + 1, count - 1);
         }
         lock_release(&lock);
     }
