@@ -1,6 +1,7 @@
 """Things that go wrong on purpose: words of a debug build's boot arguments (docs/testing.md)."""
 
 import re
+import struct
 import subprocess
 import time
 
@@ -164,6 +165,33 @@ def test_the_serial_port_is_dead(bus, isolation):
             machine.send("x")
         machine.wait_end()
         assert "flood line" not in machine.text
+
+
+def wait_for_log(monitor, machine, patterns):
+    """Until the hypervisor's log, of which nothing is shown, has all of them. Returns it."""
+    give_up = time.monotonic() + 60 * SCALE
+    while True:
+        machine.send("x")
+        machine.run_for(0.3)
+        log = struct.pack("<1024Q", *monitor.words(monitor.symbol("text"), 1024)).decode("utf-8", "replace")
+        if all(re.search(pattern, log) for pattern in patterns):
+            return log
+        assert time.monotonic() < give_up, log
+
+
+def test_the_serial_port_is_dead_for_a_console_service(isolation, tmp_path):
+    """The console service reads what guests print, and the log, and gets rid of none of it. Guests run to their
+    ends, one of them stops the service, and the log has it all."""
+    control = payload("control", properties=CONTROL, capsule="console", do="stop", idle="flood0")
+    floods = [payload("flood", f"flood{i}", lines=200) for i in range(2)]
+    guests = [*floods, payload("canary", beats=3), control, payload("canary", "last", beats=0)]
+    path = tmp_path / "monitor"
+    with Machine(guests, [console()], smp=1, append=f"fail=serial {isolation}", options=Monitor.options(path)) as machine:
+        names = ["flood0", "flood1", "canary", "console", "control"]
+        log = wait_for_log(Monitor(path), machine, [f"capsule {name}: stopped" for name in names])
+        assert log.index("capsule flood0: stopped") < log.index("capsule console: stopped")
+        assert "Diosix" in log and "crashed" not in log and "flood line" not in machine.text
+        assert not machine.ended
 
 
 # --- the walls around a capsule ---
