@@ -14,7 +14,8 @@
  * drop holds nobody up for long either. */
 #define PATIENCE        1000000
 #define PATIENCE_EARNED 100000
-#define JAMS_PER_SECOND 10 /* who may try again later finds no room for so long, at most */
+/* Who may try again later finds no room for so many seconds, at most: nobody waits meanwhile. */
+#define JAM_SECONDS 1
 
 static const struct serial_driver *const drivers[] = {&uart_ns16550, &uart_sifive, &uart_htif};
 static const struct serial_driver *driver; /* NULL: no serial port */
@@ -106,7 +107,7 @@ static void tried_in_vain(void)
 
     if (vain_since == 0)
         vain_since = now;
-    else if (now - vain_since > platform_timebase() / JAMS_PER_SECOND)
+    else if (now - vain_since > JAM_SECONDS * platform_timebase())
         patience = 0;
 }
 

@@ -10,6 +10,7 @@
 
 #define PATIENCE 1000000 /* as in serial.c */
 #define LONG     100000UL
+#define SECOND   10000000UL /* ticks */
 
 static struct hart hart;
 static uint64_t looks, room_every; /* a character finds room at each so many-th look; 0: never */
@@ -55,7 +56,7 @@ bool devicetree_is_compatible(const void *fdt, int node, const char *const *name
 
 uint64_t platform_timebase(void)
 {
-    return 10000000;
+    return SECOND;
 }
 
 uint64_t port_time(void)
@@ -149,12 +150,12 @@ static void test_putting_does_not_wait(void **state)
 static void test_putting_into_a_jam_ends(void **state)
 {
     (void)state;
-    for (; now < 10000000 / 10; now += 1000)
+    for (; now < SECOND; now += 1000)
         assert_int_equal(port_serial_put("kept", 4), 0);
     room_every = 1;
     assert_int_equal(port_serial_put("kept", 4), 4);
     room_every = 0;
-    for (uint64_t end = now + 10000000 / 10; now < end; now += 1000)
+    for (uint64_t end = now + SECOND; now < end; now += 1000)
         assert_int_equal(port_serial_put("lost", 4), 0);
     now += 1000;
     assert_int_equal(port_serial_put("lost", 4), 0);
