@@ -227,8 +227,8 @@ static void check_gstage(const struct hart *hart, const struct capsule *capsule)
 
 /* --- for tests --- */
 
-/* Lets the entry reach a page more than its range has; one that is off, a page that is never the
- * capsule's. */
+/* Lets the entry reach a page more than its range has; one that is off, the first of the built-in
+ * image, which is the capsule's only if it is linked to an address there. */
 #define WIDEN_PMP(entry)                                                                           \
     do {                                                                                           \
         if ((csr_read(CSR_PMPCFG0) >> 8 * (entry) & (PMP_R | PMP_W | PMP_X)) == 0) {               \
