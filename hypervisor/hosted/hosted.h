@@ -39,6 +39,7 @@ extern void (*hosted_power_off)(void);
 /* What was written to the serial port, with a final NUL, and what is to be read from it. */
 extern char hosted_serial_output[HOSTED_SERIAL_SIZE];
 extern size_t hosted_serial_written;
+extern size_t hosted_serial_room; /* bytes that port_serial_put() takes: all, or what a test sets */
 void hosted_serial_send(const char *bytes, size_t count);
 
 #endif

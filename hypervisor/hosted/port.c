@@ -19,6 +19,7 @@ void (*hosted_halt)(void);
 void (*hosted_power_off)(void);
 char hosted_serial_output[HOSTED_SERIAL_SIZE];
 size_t hosted_serial_written;
+size_t hosted_serial_room = SIZE_MAX;
 
 static char serial_input[HOSTED_SERIAL_SIZE];
 static size_t serial_sent, serial_read;
@@ -35,6 +36,7 @@ void hosted_reset(void)
     hosted_idle = hosted_halt = hosted_power_off = NULL;
     memset(hosted_serial_output, 0, sizeof hosted_serial_output);
     hosted_serial_written = serial_sent = serial_read = 0;
+    hosted_serial_room = SIZE_MAX;
 }
 
 struct hpa hosted_add_ram(uint64_t size)
@@ -208,6 +210,8 @@ void port_serial_write(const char *bytes, size_t count)
 
 size_t port_serial_put(const char *bytes, size_t count)
 {
+    if (count > hosted_serial_room)
+        count = hosted_serial_room;
     port_serial_write(bytes, count);
     return count;
 }

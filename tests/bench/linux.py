@@ -50,7 +50,7 @@ NOT_IN_A_CAPSULE = ["/fw-cfg@10100000", "/flash@20000000", "/platform-bus@400000
 
 
 class Debugger:
-    """As much of GDB's remote protocol as it takes to stop a machine and to ask QEMU's monitor."""
+    """As much of GDB's remote protocol as it takes to stop a machine and to read and set its counter."""
 
     def __init__(self, path, child):
         self.socket = socket.socket(socket.AF_UNIX)

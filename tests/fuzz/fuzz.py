@@ -108,7 +108,7 @@ def guests(seed, icount=False, service=False, flash=False):
 
 def promises(cpu="", append="", **_):
     """What the log of a machine says when it is the one that its name stands for."""
-    gstage = "h=off" not in (cpu or "") and append != PMP
+    gstage = "h=off" not in cpu and append != PMP
     return [f"isolation: {'gstage' if gstage else 'pmp'};"] + (["Smepmp, "] if "smepmp=on" in cpu or "max" in cpu else [])
 
 

@@ -372,6 +372,8 @@ void port_serial_write(const char *bytes, size_t count)
 
 size_t port_serial_put(const char *bytes, size_t count)
 {
+    if (fake.serial_full)
+        return 0;
     port_serial_write(bytes, count);
     return count;
 }

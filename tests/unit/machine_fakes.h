@@ -36,6 +36,7 @@ extern struct fake {
     bool open;           /* the capsule's memory: port_memory_open() */
     size_t console_room; /* bytes that the console still takes */
     char console[4096], serial[4096], input[64], serial_input[64];
+    bool serial_full;
     size_t console_count, serial_count, input_count, serial_input_count;
     size_t flash_size, flash_room; /* bytes that the flash has taken, and could */
     unsigned shows;                /* of isolation_show_rom: calls, and what was shown last */

@@ -568,6 +568,9 @@ static void test_serial_port_of_a_console_service(void **state)
     struct answer answer = call(EXT_DBCN, 0, 1000, FAKE_RAM_BASE, 0);
     assert_true(answer.value > 0 && answer.value <= 1000);
     assert_int_equal(fake.serial_count, answer.value);
+    fake.serial_full = true; /* it is not waited for */
+    assert_int_equal(call(EXT_DBCN, 0, 1000, FAKE_RAM_BASE, 0).value, 0);
+    assert_int_equal(fake.serial_count, answer.value);
     assert_int_equal(fake.console_count, 0);
     strcpy(fake.serial_input, "k");
     fake.serial_input_count = 1;

@@ -460,6 +460,9 @@ static void test_console_write_takes_a_little_at_a_time(void **state)
     result = call(DIOSIX_CONSOLE_WRITE, RAM_BASE, RAM_SIZE, 0);
     assert_true(result.error == 0 && result.value > 0 && result.value <= 128);
     assert_int_equal(hosted_serial_written, result.value);
+    hosted_serial_room = 5; /* nobody waits for more */
+    assert_int_equal(call(DIOSIX_CONSOLE_WRITE, RAM_BASE, RAM_SIZE, 0).value, 5);
+    assert_int_equal(hosted_serial_written, result.value + 5);
 }
 
 static void test_buffers_lie_in_the_callers_ram(void **state)
